@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/team.h"
+
+#include <omp.h>
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+
+#include "backends/cpu/topology.h"
+
+namespace membound::cpu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Sense-reversing central barrier. libgomp's goes through a function call and a heavier protocol;
+// a decode step crosses some hundred barriers, so their cost is part of what is measured.
+class Barrier {
+ public:
+  explicit Barrier(int32_t threads) : threads_(threads), waiting_(0), phase_(0) {}
+
+  void wait() {
+    const uint32_t phase = phase_.load(std::memory_order_relaxed);
+    if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+      waiting_.store(0, std::memory_order_relaxed);
+      phase_.store(phase + 1, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; phase_.load(std::memory_order_acquire) == phase; ++spins) {
+      // A thread that lost its core must be let in again.
+      if (spins > 20000) {
+        sched_yield();
+      } else {
+        pause();
+      }
+    }
+  }
+
+ private:
+  const int32_t threads_;
+  alignas(64) std::atomic<int32_t> waiting_;
+  alignas(64) std::atomic<uint32_t> phase_;
+};
+
+Args resolve(const Args& args, int64_t set) {
+  Args resolved = args;
+  for (auto& operand : resolved.buffer) {
+    operand.data = static_cast<char*>(operand.data) + set * operand.stride_bytes;
+  }
+  return resolved;
+}
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+void on_team(int32_t threads, const std::function<void(Team)>& body) {
+#pragma omp parallel num_threads(threads)
+  {
+    // libgomp keeps its threads, so that each is bound once for all.
+    static thread_local int32_t bound = -1;
+    const int32_t thread = omp_get_thread_num();
+    if (bound != thread) bind_thread(bound = thread);
+    body({thread, omp_get_num_threads()});
+  }
+}
+
+double interpret(const Program& program, const Plan& plan, int64_t first_set, int32_t threads,
+                 double* stamps, int64_t capacity) {
+  Barrier barrier(threads);
+  Clock::time_point start;
+  double seconds = 0;
+  on_team(threads, [&](Team team) {
+    barrier.wait();
+    if (team.thread == 0) start = Clock::now();
+    barrier.wait();
+    for (int64_t run = 0; run < plan.runs; ++run) {
+      const int64_t set = (first_set + run) % plan.rotation;
+      const bool stamped = stamps != nullptr && run + 1 == plan.runs;
+      int32_t synchronised = -1;  // launches up to this one are finished on every thread
+      for (int64_t i = 0; i < program.count; ++i) {
+        const Launch& launch = program.launches[i];
+        if (launch.depends > synchronised) {
+          barrier.wait();
+          synchronised = static_cast<int32_t>(i) - 1;
+        }
+        static_cast<const Kernel*>(launch.kernel)->function(resolve(launch.args, set), team);
+        if (stamped && team.thread == 0 && i < capacity) stamps[i] = since(start);
+      }
+      if (program.ordered != 0) barrier.wait();
+    }
+    barrier.wait();
+    if (team.thread == 0) seconds = since(start);
+  });
+  return seconds;
+}
+
+}  // namespace membound::cpu

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// A sample is a chain of graphs between two events. Runs are captured into graphs because a launch
+// by the host costs several microseconds, more than many a kernel; a graph's nodes follow each
+// other in about one, as they do in an engine that decodes by graphs.
+#include "backends/gpu/measure.h"
+
+#include <cmath>
+#include <deque>
+#include <map>
+
+#include "backends/gpu/latch.h"
+#include "backends/gpu/resources.h"
+
+namespace membound::gpu {
+namespace {
+
+// Enough to make the gap between two graphs small; few enough to be captured in milliseconds.
+constexpr int64_t kGraphNodes = 2048;
+
+Args resolve(const Args& args, int64_t set) {
+  Args resolved = args;
+  for (auto& operand : resolved.buffer) {
+    operand.data = static_cast<char*>(operand.data) + set * operand.stride_bytes;
+  }
+  return resolved;
+}
+
+// One program on a stream of its own. Stream order satisfies every dependency.
+class Queue {
+ public:
+  Queue(const Placed& placed, const Plan& plan, int64_t stamps);
+
+  // Makes the graphs for the runs of a sample that begins at `first_set`.
+  void prepare(int64_t first_set);
+  // Queues the sample, to start after `leader` where that is another queue.
+  void start(const Queue& leader);
+  // Waits for the sample; returns its seconds.
+  double finish();
+  void read_stamps(double* stamps) const;
+  cudaStream_t stream() const { return stream_.get(); }
+
+ private:
+  struct Runs {
+    int64_t first_set;
+    int64_t count;
+    auto operator<=>(const Runs&) const = default;
+  };
+
+  void activate() const { GPU_CHECK(cudaSetDevice(device_)); }
+  void launch(int64_t index, int64_t set) const;
+
+  const int32_t device_;
+  const Program program_;
+  const Plan plan_;
+  Stream stream_;
+  Site site_;
+  Event begin_;
+  Event end_;
+  std::vector<Event> stamps_;  // after each launch of the last run, which is no graph then
+  int64_t stamped_set_ = 0;
+  std::map<Runs, GraphExec> graphs_;
+  std::vector<cudaGraphExec_t> chain_;
+};
+
+Queue::Queue(const Placed& placed, const Plan& plan, int64_t stamps)
+    : device_(placed.device), program_(*placed.program), plan_(plan) {
+  activate();
+  stream_ = make_stream();
+  site_ = site_of(device_);
+  site_.stream = stream();
+  begin_ = make_event();
+  end_ = make_event();
+  for (int64_t i = 0; i < std::min(stamps, program_.count); ++i) stamps_.push_back(make_event());
+}
+
+void Queue::launch(int64_t index, int64_t set) const {
+  const Launch& launch = program_.launches[index];
+  const auto* kernel = static_cast<const Kernel*>(launch.kernel);
+  kernel->launcher(resolve(launch.args, set), site_);
+  check(cudaGetLastError(), kernel->name, __FILE__, __LINE__);
+}
+
+void Queue::prepare(int64_t first_set) {
+  activate();
+  const int64_t captured = plan_.runs - (stamps_.empty() ? 0 : 1);
+  const int64_t most = std::max<int64_t>(1, kGraphNodes / std::max<int64_t>(1, program_.count));
+  std::map<Runs, GraphExec> used;
+  chain_.clear();
+  for (int64_t run = 0; run < captured; run += most) {
+    const Runs runs{(first_set + run) % plan_.rotation, std::min(most, captured - run)};
+    if (auto known = graphs_.extract(runs)) used.insert(std::move(known));
+    auto& graph = used[runs];
+    if (graph == nullptr) {
+      graph = capture(stream(), [&] {
+        for (int64_t r = 0; r < runs.count; ++r) {
+          for (int64_t i = 0; i < program_.count; ++i) {
+            launch(i, (runs.first_set + r) % plan_.rotation);
+          }
+        }
+      });
+    }
+    chain_.push_back(graph.get());
+  }
+  graphs_.swap(used);
+  stamped_set_ = (first_set + captured) % plan_.rotation;
+}
+
+void Queue::start(const Queue& leader) {
+  activate();
+  if (&leader != this) GPU_CHECK(cudaStreamWaitEvent(stream(), leader.begin_.get(), 0));
+  GPU_CHECK(cudaEventRecord(begin_.get(), stream()));
+  for (cudaGraphExec_t graph : chain_) GPU_CHECK(cudaGraphLaunch(graph, stream()));
+  if (!stamps_.empty()) {
+    for (int64_t i = 0; i < program_.count; ++i) {
+      launch(i, stamped_set_);
+      if (i < static_cast<int64_t>(stamps_.size())) {
+        GPU_CHECK(cudaEventRecord(stamps_[i].get(), stream()));
+      }
+    }
+  }
+  GPU_CHECK(cudaEventRecord(end_.get(), stream()));
+}
+
+double Queue::finish() {
+  activate();
+  GPU_CHECK(cudaStreamSynchronize(stream()));
+  return seconds_between(begin_, end_);
+}
+
+void Queue::read_stamps(double* stamps) const {
+  for (const auto& stamp : stamps_) *stamps++ = seconds_between(begin_, stamp);
+}
+
+double sample(std::deque<Queue>& queues, int64_t first_set) {
+  for (auto& queue : queues) queue.prepare(first_set);
+  {
+    const Latch latch(queues.front().stream());
+    for (auto& queue : queues) queue.start(queues.front());
+  }
+  double slowest = 0;
+  for (auto& queue : queues) slowest = std::max(slowest, queue.finish());
+  return slowest;
+}
+
+void check_supported(std::span<const Placed> placed, const Plan& plan) {
+  for (const auto& one : placed) {
+    if (plan.compute_units > 0 && plan.compute_units < site_of(one.device).compute_units) {
+      throw Error("GPU kernels can't be kept to some of the compute units yet", kUnsupported);
+    }
+    const auto same = [&](const Placed& other) {
+      return other.device == one.device && other.stream == one.stream;
+    };
+    if (std::count_if(placed.begin(), placed.end(), same) > 1) {
+      throw Error("programs that run together need a stream each", kUnsupported);
+    }
+  }
+}
+
+}  // namespace
+
+void measure(std::span<const Placed> placed, const Plan& plan, Measurement* out) {
+  check_supported(placed, plan);
+  const int64_t stamps = out->stamps == nullptr ? 0 : out->stamp_capacity;
+  std::deque<Queue> queues;
+  for (const auto& one : placed) queues.emplace_back(one, plan, queues.empty() ? stamps : 0);
+  for (out->samples = 0; out->samples < plan.samples; ++out->samples) {
+    const int32_t i = out->samples;
+    out->seconds[i] = sample(queues, (plan.first_set + i * plan.runs) % plan.rotation);
+    out->telemetry[i] = {NAN, NAN, NAN, NAN, kNoThrottle};
+  }
+  if (out->samples > 0) queues.front().read_stamps(out->stamps);
+}
+
+}  // namespace membound::gpu

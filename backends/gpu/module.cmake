@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the CUDA and the ROCm module have in common.
+
+# Kernels of all benches for VENDOR: a bench's own file (.cuda.cu, .rocm.cu) wins over the one that
+# both share (.gpu.cu).
+function(membound_gpu_kernels out vendor)
+  membound_kernels(own .${vendor}.cu)
+  membound_kernels(shared .gpu.cu)
+  foreach(file IN LISTS own)
+    string(REGEX REPLACE "\\.${vendor}\\.cu$" ".gpu.cu" replaced ${file})
+    list(REMOVE_ITEM shared ${replaced})
+  endforeach()
+  set(${out} ${own} ${shared} PARENT_SCOPE)
+endfunction()
+
+# Ends the calling file's part of the configuration: an error where the backend was asked for, else
+# one line. Call as: membound_gpu_absent(...) and return().
+function(membound_gpu_absent option reason)
+  if("${${option}}" STREQUAL "AUTO")
+    message(STATUS "${option}: not built, ${reason}")
+  else()
+    message(FATAL_ERROR "${option}=${${option}}, but ${reason}")
+  endif()
+endfunction()
+
+# The module of VENDOR: the shared runtime, which the C++ compiler makes, and KERNELS, sources or
+# objects. ARCHITECTURES are named as the devices name themselves.
+function(membound_gpu_module vendor)
+  cmake_parse_arguments(arg "" "" "KERNELS;ARCHITECTURES;LIBRARIES" ${ARGN})
+  file(GLOB runtime CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/gpu/*.cpp)
+  membound_add_backend(${vendor} SOURCES ${runtime} ${arg_KERNELS}
+    LIBRARIES nlohmann_json::nlohmann_json Threads::Threads ${arg_LIBRARIES})
+  set(target membound_${vendor})
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${MEMBOUND_WARNINGS}>)
+  list(JOIN arg_ARCHITECTURES "," names)
+  target_compile_definitions(${target} PRIVATE MEMBOUND_GPU_ARCHITECTURES="${names}")
+  set(map ${PROJECT_SOURCE_DIR}/backends/gpu/exports.map)
+  target_link_options(${target} PRIVATE LINKER:--version-script=${map} LINKER:-z,defs)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${map})
+endfunction()

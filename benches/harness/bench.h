@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bench is one question. It is data: which cases there are, what one launch does, how its operands
+// are made and how its result is checked. It times nothing; the runner does.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "backends/loader.h"
+#include "benches/harness/work.h"
+
+namespace membound {
+
+class Workspace;
+
+// key:value parts of a name, in order.
+using Keys = std::vector<std::pair<std::string, std::variant<int64_t, std::string>>>;
+
+struct Case {
+  std::string dtype;
+  Keys keys;
+};
+
+// What a measurement is for.
+enum class Stage { kCeiling, kKernel, kStep };
+
+struct Check {
+  bool ok = true;
+  std::string what;      // what was compared with what
+  double max_error = 0;  // largest error, in the unit of `bound`
+  double bound = 0;
+};
+
+// A case made ready on a device: operands filled, program built, nothing timed yet.
+struct Prepared {
+  std::string kernel;  // the one that the question is about
+  std::vector<Launch> launches;
+  bool ordered = true;
+  std::vector<Buffer> buffers;   // that the launches point into
+  Work work;                     // of one run of the program
+  int64_t rotation = 1;          // buffer sets
+  int64_t footprint_bytes = 0;   // of the largest operand, over all sets
+  bool cold = false;             // claims that its data come from memory
+  int32_t compute_units = 0;     // limit, 0: all
+  std::function<void()> before_sample;  // may be empty
+  std::function<Check()> check;         // result against an independent reference
+
+  int64_t stride_bytes() const { return footprint_bytes / rotation; }
+};
+
+struct Bench {
+  std::string family;
+  std::string name;
+  std::string question;
+  Stage stage = Stage::kCeiling;
+  // Measured again between the steps, to see whether the machine drifted.
+  bool anchor = false;
+  // The cases that the options ask for on this device.
+  std::function<std::vector<Case>(Workspace&)> cases;
+  // Kernels that a device needs; the bench is not offered on a device that lacks one.
+  std::vector<std::string> kernels;
+  // Memory without which not even the smallest case runs; empty where the pools are the most of it.
+  std::function<int64_t(const Workspace&)> need_bytes;
+  // Throws Error: the case becomes a skip or an error in the record and the run goes on.
+  std::function<Prepared(Workspace&, const Case&)> prepare;
+
+  bool runs_on(const Device& device) const {
+    return std::all_of(kernels.begin(), kernels.end(), [&](const std::string& kernel) {
+      return device.find_kernel(kernel) != nullptr;
+    });
+  }
+};
+
+// All benches that were linked in. Registration only stores data.
+inline std::vector<Bench>& benches() {
+  static std::vector<Bench> all;
+  return all;
+}
+
+struct BenchRegistrar {
+  explicit BenchRegistrar(Bench bench) { benches().push_back(std::move(bench)); }
+};
+
+// family/bench/dtype/key:value...
+std::string case_name(const Bench& bench, const Case& c);
+
+int64_t integer(const Case& c, const std::string& key);
+// 0 where the case has no such key.
+int64_t integer_or_zero(const Case& c, const std::string& key);
+std::string text(const Case& c, const std::string& key);
+
+}  // namespace membound

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random floats for operands: a counter through a mixer, so that any part can be made by any thread.
+// Sign, mantissa and three exponent bits are random: high entropy, yet neither zero nor subnormal
+// (which would slow arithmetic down), also where two bf16 are read as one f32.
+#include <cstdint>
+
+#include "backends/cpu/kernel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "benches/harness/fill/fill.cpu.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace membound::cpu::HWY_NAMESPACE {
+namespace {
+
+// Bits of 16 random bits as the upper half of a float with magnitude in [2^-8, 1).
+inline uint32_t float_bits(uint32_t random) {
+  const uint32_t sign = random & 0x8000u;
+  const uint32_t exponent = 119u + ((random >> 7) & 7u);
+  return sign | exponent << 7 | (random & 0x7fu);
+}
+
+inline uint32_t mix(uint32_t x) {
+  x = (x ^ (x >> 16)) * 0x7feb352du;
+  x = (x ^ (x >> 15)) * 0x846ca68bu;
+  return x ^ (x >> 16);
+}
+
+// Plain loops: the compiler turns them into vectors for each target.
+void FillBf16(const Args& args, Team team) {
+  uint32_t* out = pointer<uint32_t>(args, 0);  // pairs
+  const Range range = share(args.n[0] / 2, 16, team);
+  const uint32_t seed = mix(static_cast<uint32_t>(args.n[1]));
+  // A power of two moves the exponent only.
+  const int32_t shift = __builtin_ilogb(args.scalar[0]);
+  const uint32_t move = static_cast<uint32_t>(shift) << 7;
+  for (int64_t i = range.begin; i < range.end; ++i) {
+    const uint32_t random = mix(static_cast<uint32_t>(i) ^ seed);
+    const uint32_t low = float_bits(random & 0xffffu) + move;
+    const uint32_t high = float_bits(random >> 16) + move;
+    out[i] = (low & 0xffffu) | high << 16;
+  }
+  if (team.thread == 0 && args.n[0] % 2 != 0) {
+    pointer<uint16_t>(args, 0)[args.n[0] - 1] =
+        static_cast<uint16_t>(float_bits(mix(seed) & 0xffffu) + move);
+  }
+}
+
+void FillF32(const Args& args, Team team) {
+  float* out = pointer<float>(args, 0);
+  const Range range = share(args.n[0], 16, team);
+  const uint32_t seed = mix(static_cast<uint32_t>(args.n[1]));
+  const float scale = static_cast<float>(args.scalar[0]);
+  for (int64_t i = range.begin; i < range.end; ++i) {
+    const uint32_t random = mix(static_cast<uint32_t>(i) ^ seed);
+    const uint32_t bits = float_bits(random >> 16) << 16 | (random & 0xffffu);
+    out[i] = __builtin_bit_cast(float, bits) * scale;
+  }
+}
+
+}  // namespace
+}  // namespace membound::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace membound::cpu {
+HWY_EXPORT(FillBf16);
+HWY_EXPORT(FillF32);
+MEMBOUND_CPU_KERNEL("fill/bf16", FillBf16);
+MEMBOUND_CPU_KERNEL("fill/f32", FillF32);
+}  // namespace membound::cpu
+#endif

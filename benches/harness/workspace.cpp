@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benches/harness/workspace.h"
+
+#include <algorithm>
+
+#include "benches/model/steps.h"
+
+namespace membound {
+namespace {
+
+constexpr int64_t kMegabyte = int64_t{1} << 20;
+
+int64_t largest_weight_bytes(const Options& options) {
+  if (!options.model) return 0;
+  int64_t largest = 0;
+  for (const auto& op : step_ops(*options.model, "f32", {StepSpec::kDecode, 1, 1})) {
+    largest = std::max(largest, op.work.bytes_read);
+  }
+  return largest;
+}
+
+}  // namespace
+
+Workspace::Workspace(Device device, const Options& options)
+    : device_(std::move(device)), options_(options) {
+  const DeviceInfo& info = device_.info();
+  // Checks don't care where data come from.
+  const int64_t caches = options.action == Action::kCheck ? 0 : 4 * info.llc_bytes;
+  const int64_t wanted = std::max({caches, 64 * kMegabyte, largest_weight_bytes(options)});
+  // Three pools, and as much again for results and weights.
+  const int64_t affordable = info.memory_free_bytes / 6;
+  pool_bytes_ = std::min(wanted, affordable) / (2 * kMegabyte) * (2 * kMegabyte);
+}
+
+int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, 256 * kMegabyte); }
+
+void* Workspace::make(Buffer& buffer, int64_t bytes, uint64_t seed) {
+  if (buffer.data() == nullptr) {
+    buffer = device_.alloc(bytes);
+    fill_random(device_, buffer.data(), bytes / 2, "bf16", seed);
+  }
+  return buffer.data();
+}
+
+void* Workspace::pool(int index) { return make(pools_.at(index), pool_bytes_, 1 + index); }
+
+void* Workspace::hot(int index) { return make(hot_.at(index), hot_bytes(), 11 + index); }
+
+void fill_random(const Device& device, void* data, int64_t count, const std::string& dtype,
+                 uint64_t seed, double scale) {
+  const Launch launch{
+      .kernel = device.need_kernel("fill/" + dtype),
+      .args = {.buffer = {{data, 0}}, .n = {count, static_cast<int64_t>(seed)}, .scalar = {scale}},
+      .depends = -1};
+  device.run({.launches = &launch, .count = 1, .ordered = 1});
+}
+
+}  // namespace membound

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// y[m][N] = (accumulate ? y : 0) + x[m][K] . W[N][K]^T for many tokens: bound by FMAs.
+// Buffers: 0 W, 1 x, 2 y. Sizes: m, N, K, accumulate.
+//
+//   for (j = 0; j < m; ++j)
+//     for (n = 0; n < N; ++n) {
+//       sum = accumulate ? y[j][n] : 0;
+//       for (k = 0; k < K; ++k) sum += x[j][k] * W[n][k];
+//       y[j][n] = sum;
+//     }
+//
+// Fewest bytes: N * K weights; flops: 2 * m * N * K.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "benches/inference/gemm/gemm.cpu.cpp"
+#include <array>
+#include <utility>
+
+#include "hwy/foreach_target.h"
+// clang-format: keep the order; vectors need what foreach_target.h sets up.
+#include "backends/cpu/kernel.h"
+#include "benches/inference/gemm/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace membound::cpu::HWY_NAMESPACE {
+namespace {
+
+// Elements of k taken at once: the packed panel (32 KiB with 16 lanes) stays in the L1 while all
+// tokens pass by, and their activations in the L2.
+constexpr int64_t kBlock = 256;
+
+using Multiply = void (*)(const Tile&);
+template <int... kTokens>
+constexpr std::array<Multiply, sizeof...(kTokens)> multiplies(
+    std::integer_sequence<int, kTokens...>) {
+  return {multiply<kTokens + 1>...};
+}
+
+// Lines [from, to) of the block of weights that is packed next: it must not be waited for then.
+template <typename T>
+void prefetch_block(const T* w, int64_t stride, int64_t from, int64_t to) {
+  constexpr int64_t lines = kBlock / kLineElements<T>;
+  for (int64_t i = from; i < to; ++i) {
+    prefetch_l2(w + i / lines * stride + i % lines * kLineElements<T>);
+  }
+}
+
+// The outputs of a tile are needed only after its last FMA.
+inline void prefetch_outputs(const float* y, int64_t stride, int64_t tokens) {
+  for (int64_t i = 0; i < tokens; ++i) {
+    prefetch(y + i * stride);
+    prefetch(y + i * stride + kLanes);
+  }
+}
+
+// One panel of weight rows and one block of k with all tokens.
+template <typename T>
+void panel_by_tokens(const Args& args, const float* x, float* panel, int64_t n, int64_t k,
+                     Range rows) {
+  static constexpr auto multiply_for = multiplies(std::make_integer_sequence<int, kTileTokens>());
+  const int64_t m = args.n[0], height = args.n[1], width = args.n[2];
+  const int64_t columns = std::min(kPanel, rows.end - n), count = std::min(kBlock, width - k);
+  const T* w = pointer<T>(args, 0) + n * width + k;
+  pack_panel(w, width, columns, count, panel);
+  const int64_t lines = n + 2 * kPanel <= rows.end ? kPanel * kBlock / kLineElements<T> : 0;
+  for (int64_t first = 0; first < m; first += kTileTokens) {
+    const int64_t tokens = std::min<int64_t>(kTileTokens, m - first);
+    float* y = pointer<float>(args, 2) + first * height + n;
+    prefetch_block(w + kPanel * width, width, lines * first / m, lines * (first + tokens) / m);
+    prefetch_outputs(y, height, tokens);
+    const Tile tile = {panel,  x + first * kBlock, count, y, height, columns,
+                       k > 0 || args.n[3] != 0};
+    multiply_for[static_cast<size_t>(tokens - 1)](tile);
+  }
+}
+
+template <typename T>
+void gemm(const Args& args, Team team) {
+  static thread_local Scratch scratch;
+  const int64_t m = args.n[0], width = args.n[2];
+  const Range rows = share(args.n[1], kPanel, team);
+  float* panel = scratch.reserve(kPanel * kBlock + (m + kTileTokens) * kBlock);
+  float* x = panel + kPanel * kBlock;
+  for (int64_t k = 0; k < width; k += kBlock) {
+    for (int64_t first = 0; first < m; first += kTileTokens) {
+      pack_tokens(pointer<float>(args, 1) + first * width + k, width,
+                  std::min<int64_t>(kTileTokens, m - first), std::min(kBlock, width - k),
+                  x + first * kBlock);
+    }
+    for (int64_t n = rows.begin; n < rows.end; n += kPanel) {
+      panel_by_tokens<T>(args, x, panel, n, k, rows);
+    }
+  }
+}
+
+void gemm_bf16(const Args& args, Team team) { gemm<uint16_t>(args, team); }
+void gemm_f32(const Args& args, Team team) { gemm<float>(args, team); }
+
+}  // namespace
+}  // namespace membound::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace membound::cpu {
+HWY_EXPORT(gemm_bf16);
+HWY_EXPORT(gemm_f32);
+MEMBOUND_CPU_KERNEL("gemm/bf16", gemm_bf16);
+MEMBOUND_CPU_KERNEL("gemm/f32", gemm_f32);
+}  // namespace membound::cpu
+#endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benches/inference/matmul.h"
+#include "benches/inference/model_cases.h"
+
+namespace membound {
+namespace {
+
+// Beyond what the steps use: how the rate falls with the number of rows, in both types.
+std::vector<Case> extra_cases(Workspace& workspace) {
+  const Options& options = workspace.options();
+  if (!options.model) return {};
+  const Shape& s = *options.model;
+  if (options.profile == "quick") {
+    return {{"f32", {{"m", 1}, {"n", 2 * s.intermediate}, {"k", s.hidden}}},
+            {"bf16", {{"m", kGemvRows}, {"n", 2 * s.intermediate}, {"k", s.hidden}}}};
+  }
+  std::vector<Case> cases;
+  for (const char* dtype : {"bf16", "f32"}) {
+    for (const int64_t m : {1, 2, 4, 8, 16}) {
+      cases.push_back({dtype, {{"m", m}, {"n", 2 * s.intermediate}, {"k", s.hidden}}});
+      cases.push_back({dtype, {{"m", m}, {"n", s.hidden}, {"k", s.intermediate}}});
+      cases.push_back({dtype, {{"m", m}, {"n", s.qkv_rows()}, {"k", s.hidden}}});
+    }
+  }
+  return cases;
+}
+
+const BenchRegistrar registrar(matmul_bench(
+    "gemv", "m rows times a matrix from memory, m up to 16: what decode does most", extra_cases));
+
+}  // namespace
+}  // namespace membound

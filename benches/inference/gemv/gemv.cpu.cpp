@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// y[m][N] = (accumulate ? y : 0) + x[m][K] . W[N][K]^T for few tokens: weights stream once.
+// Buffers: 0 W, 1 x, 2 y. Sizes: m (1..16), N, K, accumulate.
+//
+//   for (j = 0; j < m; ++j)
+//     for (n = 0; n < N; ++n) {
+//       sum = accumulate ? y[j][n] : 0;
+//       for (k = 0; k < K; ++k) sum += x[j][k] * W[n][k];
+//       y[j][n] = sum;
+//     }
+//
+// Fewest bytes: N * K weights; flops: 2 * m * N * K.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "benches/inference/gemv/gemv.cpu.cpp"
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "hwy/foreach_target.h"
+// clang-format: keep the order; vectors need what foreach_target.h sets up.
+#include "backends/cpu/kernel.h"
+#include "benches/inference/kernels/vectors-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace membound::cpu::HWY_NAMESPACE {
+namespace {
+
+// Elements of k taken at once: so many that the block of activations stays in the L1, where every
+// pair of weight rows meets it.
+#ifndef XKB
+#define XKB 24
+#endif
+#ifndef XAH
+#define XAH 1024
+#endif
+#ifndef XP
+#define XP 8
+#endif
+constexpr int64_t kAhead = XAH;
+constexpr int64_t kActivationBytes = XKB * 1024;
+constexpr int64_t kStep = 2 * kLanes;   // elements of a row that one step of a loop takes
+constexpr int64_t kPairs = XP;           // pairs of rows that share a block of activations
+constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
+
+// Two vectors of weights: the next ones of f32, even and odd elements of bf16, which is one
+// operation each where the order of the row would take two.
+HWY_INLINE void load_step(const float* p, Vector& a, Vector& b) {
+  a = load(p);
+  b = load(p + kLanes);
+}
+HWY_INLINE void load_step(const uint16_t* p, Vector& a, Vector& b) {
+  const WordVector words = load_words(p);
+  a = lower_half(words);
+  b = upper_half(words);
+}
+
+// Copies `count` activations in the order of load_step, with zeros up to a whole step.
+template <typename T>
+void pack_activations(const float* x, int64_t count, float* out) {
+  for (int64_t k = 0; k < count; k += kStep) {
+    for (int64_t i = 0; i < kStep; ++i) {
+      const int64_t at = sizeof(T) == 2 ? i / 2 + i % 2 * kLanes : i;
+      out[k + at] = k + i < count ? x[k + i] : 0.0f;
+    }
+  }
+}
+
+// A piece of two weight rows, and where the pieces lie that come after it.
+template <typename T>
+struct Pair {
+  const T* a;
+  const T* b;
+  const T* next_a;
+  const T* next_b;
+};
+
+// Adds the products of a piece of two rows with kTokens tokens to sums[token][row], vectors that
+// are reduced once a row is complete. Two rows far apart: one core gets more bytes a second from
+// two streams than from one.
+template <int kTokens, typename T>
+HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x, int64_t stride,
+                                int64_t count, float* HWY_RESTRICT sums) {
+  const Floats d;
+  Vector sum[kTokens][2];
+  for (int i = 0; i < kTokens; ++i) {
+    sum[i][0] = hn::Load(d, sums + 2 * i * kLanes);
+    sum[i][1] = hn::Load(d, sums + (2 * i + 1) * kLanes);
+  }
+  const T* HWY_RESTRICT a = pair.a;
+  const T* HWY_RESTRICT b = pair.b;
+  for (int64_t k = 0; k < count; k += kStep) {
+    for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
+      prefetch(pair.next_a + k + at);
+      prefetch(pair.next_b + k + at);
+    }
+    Vector a0, a1, b0, b1;
+    load_step(a + k, a0, a1);
+    load_step(b + k, b0, b1);
+    for (int i = 0; i < kTokens; ++i) {
+      const Vector x0 = load(x + i * stride + k);
+      const Vector x1 = load(x + i * stride + k + kLanes);
+      sum[i][0] = hn::MulAdd(a0, x0, sum[i][0]);
+      sum[i][1] = hn::MulAdd(b0, x0, sum[i][1]);
+      sum[i][0] = hn::MulAdd(a1, x1, sum[i][0]);
+      sum[i][1] = hn::MulAdd(b1, x1, sum[i][1]);
+    }
+  }
+  for (int i = 0; i < kTokens; ++i) {
+    hn::Store(sum[i][0], d, sums + 2 * i * kLanes);
+    hn::Store(sum[i][1], d, sums + (2 * i + 1) * kLanes);
+  }
+}
+
+template <typename T>
+using Multiply = void (*)(const Pair<T>&, const float*, int64_t, int64_t, float*);
+
+template <typename T, int... kTokens>
+constexpr std::array<Multiply<T>, sizeof...(kTokens)> multiplies(
+    std::integer_sequence<int, kTokens...>) {
+  return {multiply_pair<kTokens + 1, T>...};
+}
+
+// One piece of two rows with all tokens.
+template <typename T>
+void all_tokens(const Pair<T>& pair, const float* x, int64_t stride, int64_t m, int64_t count,
+                float* sums) {
+  static constexpr auto multiply = multiplies<T>(std::make_integer_sequence<int, kTileTokens>());
+  const int64_t tiles = (m + kTileTokens - 1) / kTileTokens;
+  const int64_t whole = count / kStep * kStep;
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    const int64_t first = m * tile / tiles, tokens = m * (tile + 1) / tiles - first;
+    const Multiply<T> call = multiply[static_cast<size_t>(tokens - 1)];
+    call(pair, x + first * stride, stride, whole, sums + first * 2 * kLanes);
+    if (whole == count) continue;
+    T rest[2][kStep] = {};
+    std::copy(pair.a + whole, pair.a + count, rest[0]);
+    std::copy(pair.b + whole, pair.b + count, rest[1]);
+    call({rest[0], rest[1], rest[0], rest[1]}, x + first * stride + whole, stride, kStep,
+         sums + first * 2 * kLanes);
+  }
+}
+
+// The row `half` further on; of an odd number of rows the middle one is paired with itself.
+int64_t partner(int64_t row, int64_t half, Range rows) {
+  return row + half < rows.end ? row + half : row;
+}
+
+// Rows [first, first + pairs) and their partners.
+template <typename T>
+void some_pairs(const Args& args, const float* x, int64_t block, float* sums, Range rows,
+                int64_t half, int64_t first, int64_t pairs) {
+  const int64_t m = args.n[0], height = args.n[1], width = args.n[2];
+  const T* w = pointer<T>(args, 0);
+  float* y = pointer<float>(args, 2);
+  std::fill(sums, sums + pairs * m * 2 * kLanes, 0.0f);
+  for (int64_t k = 0; k < width; k += block) {
+    const int64_t count = std::min(block, width - k);
+    for (int64_t i = 0; i < pairs; ++i) {
+      const T* a = w + (first + i) * width + k;
+      const T* b = w + partner(first + i, half, rows) * width + k;
+      const bool leap = i == pairs - 1 && k + count < width;  // to the first pair's next piece
+      const int64_t ahead = block >= width ? kAhead / static_cast<int64_t>(sizeof(T))
+                            : leap         ? block - i * width
+                                           : width;
+      all_tokens<T>({a, b, a + ahead, b + ahead}, x + k * m, block, m, count,
+                    sums + i * m * 2 * kLanes);
+    }
+  }
+  for (int64_t i = 0; i < pairs; ++i) {
+    const int64_t row[2] = {first + i, partner(first + i, half, rows)};
+    for (int64_t at = 0; at < 2 * m; ++at) {
+      float* out = y + at / 2 * height + row[at % 2];
+      if (at % 2 == 1 && row[0] == row[1]) continue;
+      *out = (args.n[3] ? *out : 0.0f) + sum_lanes(hn::Load(Floats(), sums + (i * 2 * m + at) * kLanes));
+    }
+  }
+}
+
+template <typename T>
+void gemv(const Args& args, Team team) {
+  static thread_local Scratch scratch;
+  const int64_t m = args.n[0], width = args.n[2];
+  const Range rows = share(args.n[1], 16, team);
+  const int64_t fits = std::max(kActivationBytes / 4 / m / 64 * 64, 2 * kStep);
+  const int64_t block = std::min(fits, (width + kStep - 1) / kStep * kStep);
+  const int64_t blocks = (width + block - 1) / block;
+  float* x = scratch.reserve((blocks * block + kPairs * 2 * kLanes) * m);
+  float* sums = x + blocks * block * m;
+  for (int64_t k = 0; k < width; k += block) {
+    for (int64_t i = 0; i < m; ++i) {
+      pack_activations<T>(pointer<float>(args, 1) + i * width + k, std::min(block, width - k),
+                          x + k * m + i * block);
+    }
+  }
+  const int64_t half = (rows.end - rows.begin + 1) / 2;
+  for (int64_t i = 0; i < half; i += kPairs) {
+    some_pairs<T>(args, x, block, sums, rows, half, rows.begin + i,
+                  std::min(kPairs, half - i));
+  }
+}
+
+void gemv_bf16(const Args& args, Team team) { gemv<uint16_t>(args, team); }
+void gemv_f32(const Args& args, Team team) { gemv<float>(args, team); }
+
+}  // namespace
+}  // namespace membound::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace membound::cpu {
+HWY_EXPORT(gemv_bf16);
+HWY_EXPORT(gemv_f32);
+MEMBOUND_CPU_KERNEL("gemv/bf16", gemv_bf16);
+MEMBOUND_CPU_KERNEL("gemv/f32", gemv_f32);
+}  // namespace membound::cpu
+#endif

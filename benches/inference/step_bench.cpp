@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benches/inference/step_bench.h"
+
+#include <cmath>
+
+#include "benches/model/reference.h"
+
+namespace membound {
+namespace {
+
+// What a prepared step keeps alive; the weights serve every step of the model.
+struct StepParts {
+  StepParts(const Device& device, const Shape& shape, const std::string& dtype,
+            const StepSpec& step, std::shared_ptr<DeviceWeights> shared_weights)
+      : weights(std::move(shared_weights)),
+        cache(device, shape, dtype, step.batch, step.tokens),
+        program(device, shape, dtype, step, *weights, cache) {}
+  std::shared_ptr<DeviceWeights> weights;
+  DeviceCache cache;
+  StepProgram program;
+};
+
+int64_t own_bytes(const Shape& shape, const std::string& dtype, const StepSpec& step) {
+  return kv_bytes(shape, dtype, step) + StepProgram::activation_bytes(shape, step);
+}
+
+const char* tokens_key(StepSpec::Phase phase) {
+  return phase == StepSpec::kDecode ? "context" : "tokens";
+}
+
+Case case_of(const Options& options, const StepSpec& step) {
+  return {options.dtype,
+          {{"model", options.model->id},
+           {"batch", step.batch},
+           {tokens_key(step.phase), step.tokens}}};
+}
+
+Prepared prepare(Workspace& workspace, StepSpec::Phase phase, const Case& c) {
+  const Device& device = workspace.device();
+  const Shape& shape = *workspace.options().model;
+  const StepSpec step{phase, integer(c, "batch"), integer(c, tokens_key(phase))};
+  const int64_t free = device.query().memory_free_bytes;
+  if (own_bytes(shape, c.dtype, step) > free) {
+    throw Error("cache and activations need " + std::to_string(own_bytes(shape, c.dtype, step)) +
+                    " bytes and " + std::to_string(free) + " are free",
+                kUnsupported);
+  }
+  const auto weights = workspace.shared<DeviceWeights>(
+      "weights/" + c.dtype, [&] { return DeviceWeights(device, shape, c.dtype); });
+  const auto parts = std::make_shared<StepParts>(device, shape, c.dtype, step, weights);
+  parts->cache.fill(device, c.dtype);
+  parts->program.set_window(step.tokens - 1, step.tokens - 1, step.tokens);
+  Prepared prepared;
+  prepared.kernel = phase == StepSpec::kDecode ? "decode" : "prefill";
+  prepared.launches = parts->program.launches();
+  prepared.work = total(step_ops(shape, c.dtype, step));
+  prepared.cold = true;
+  prepared.footprint_bytes = prepared.work.bytes_read;
+  // The parts live as long as the check that refers to them.
+  prepared.check = [parts, &device, shape, dtype = c.dtype] {
+    return check_transformer(device, shape, dtype);
+  };
+  return prepared;
+}
+
+// Logits of all sequences after each of them took one more token.
+reference::Vector next_logits(std::vector<reference::Sequence>& sequences,
+                              const std::vector<int32_t>& tokens) {
+  reference::Vector all;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const auto logits = sequences[i].next(tokens[i]);
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  return all;
+}
+
+Shape small_shape(const Shape& shape) {
+  Shape small = shape;
+  const int64_t group = std::min<int64_t>(shape.heads / shape.kv_heads, 4);
+  small.layers = 2;
+  small.kv_heads = std::min<int64_t>(shape.kv_heads, 2);
+  small.heads = small.kv_heads * group;
+  small.hidden = 192;
+  small.intermediate = 320;
+  small.vocab = 1003;
+  return small;
+}
+
+}  // namespace
+
+int64_t step_need_bytes(const Workspace& workspace, StepSpec::Phase phase) {
+  const Options& options = workspace.options();
+  int64_t least = 0;
+  for (const StepSpec& step : steps_of(options)) {
+    if (step.phase != phase) continue;
+    const int64_t own = own_bytes(*options.model, options.dtype, step);
+    least = least == 0 ? own : std::min(least, own);
+  }
+  if (least == 0) return 0;
+  return least + weight_bytes(*options.model, options.dtype) + workspace.pool_bytes();
+}
+
+Check check_transformer(const Device& device, const Shape& shape, const std::string& dtype) {
+  constexpr int64_t kSequences = 3;
+  constexpr int64_t kPrompt = 21;
+  constexpr int64_t kSteps = 4;
+  const Shape small = small_shape(shape);
+  const DeviceWeights weights(device, small, dtype);
+  const DeviceCache cache(device, small, dtype, kSequences, kPrompt + kSteps);
+  const auto host = weights.to_host(device, dtype);
+  std::vector<reference::Sequence> sequences(kSequences,
+                                             reference::Sequence(small, host, dtype));
+  std::vector<int32_t> prompt(kSequences * kPrompt);
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    prompt[i] = static_cast<int32_t>(i * 7919 % static_cast<size_t>(small.vocab));
+  }
+  const double bound = dtype == "bf16" ? 2e-3 : 2e-5;  // bf16: ties of cached keys, as in heads.cpp
+  Check worst{.what = "logits of a small transformer against float64, error over the largest",
+              .bound = bound};
+  const auto check = [&](StepProgram& program, const std::vector<int32_t>& tokens) {
+    device.run({.launches = program.launches().data(),
+                .count = static_cast<int64_t>(program.launches().size()),
+                .ordered = 1});
+    const Check one = compare("", bound, program.logits(), next_logits(sequences, tokens));
+    worst.ok = worst.ok && one.ok;
+    worst.max_error = std::max(worst.max_error, one.max_error);
+  };
+
+  StepProgram prefill(device, small, dtype, {StepSpec::kPrefill, kSequences, kPrompt}, weights,
+                      cache);
+  prefill.set_window(kPrompt - 1, kPrompt - 1, kPrompt);
+  prefill.set_tokens(prompt);
+  std::vector<int32_t> last;
+  for (int64_t s = 0; s < kSequences; ++s) {
+    for (int64_t t = 0; t + 1 < kPrompt; ++t) sequences[s].next(prompt[s * kPrompt + t]);
+    last.push_back(prompt[(s + 1) * kPrompt - 1]);
+  }
+  check(prefill, last);
+
+  StepProgram decode(device, small, dtype, {StepSpec::kDecode, kSequences, kPrompt + kSteps},
+                     weights, cache);
+  decode.set_window(kPrompt, kPrompt, kPrompt + kSteps);
+  std::vector<int32_t> tokens = prefill.chosen();
+  decode.set_tokens(tokens);
+  for (int64_t i = 0; i < kSteps; ++i) {
+    check(decode, tokens);
+    tokens = decode.chosen();
+  }
+  return worst;
+}
+
+Bench step_bench(const std::string& name, const std::string& question, StepSpec::Phase phase) {
+  const auto cases = [phase](Workspace& workspace) {
+    std::vector<Case> all;
+    for (const StepSpec& step : steps_of(workspace.options())) {
+      if (step.phase == phase) all.push_back(case_of(workspace.options(), step));
+    }
+    return all;
+  };
+  return {.family = "inference",
+          .name = name,
+          .question = question,
+          .stage = Stage::kStep,
+          .cases = cases,
+          .kernels = {"gemv/f32", "gemm/f32", "attention/f32", "rope_append/f32", "rmsnorm/f32",
+                      "silu_mul/f32", "embed/f32", "argmax/f32", "advance", "fill/f32"},
+          .need_bytes = [phase](const Workspace& w) { return step_need_bytes(w, phase); },
+          .prepare = [phase](Workspace& w, const Case& c) { return prepare(w, phase, c); }};
+}
+
+}  // namespace membound

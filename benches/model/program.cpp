@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benches/model/program.h"
+
+#include <cmath>
+
+#include "benches/harness/workspace.h"
+#include "benches/inference/attention/kv_cache.h"
+
+namespace membound {
+namespace {
+
+constexpr int64_t kCacheBlock = 16;  // tokens
+
+// Keeps activations near one: elements are about 0.31 in root mean square, see fill.cpu.cpp.
+double weight_scale(int64_t fan_in) {
+  return std::exp2(std::round(std::log2(1 / (0.31 * std::sqrt(static_cast<double>(fan_in))))));
+}
+
+Buffer random_buffer(const Device& device, int64_t count, const std::string& dtype, uint64_t seed,
+                     double scale) {
+  Buffer buffer = device.alloc(count * element_bytes(dtype));
+  fill_random(device, buffer.data(), count, dtype, seed, scale);
+  return buffer;
+}
+
+reference::Vector widened(const Device& device, const Buffer& buffer, const std::string& dtype) {
+  return reference::widen(device.to_host<uint8_t>(buffer.data(), buffer.bytes()), dtype);
+}
+
+}  // namespace
+
+DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const std::string& dtype) {
+  uint64_t seed = 100;
+  const auto matrix = [&](int64_t rows, int64_t columns) {
+    return random_buffer(device, rows * columns, dtype, seed++, weight_scale(columns));
+  };
+  const auto norm = [&] { return random_buffer(device, s.hidden, "f32", seed++, 2.0); };
+  embedding = matrix(s.vocab, s.hidden);
+  if (!s.tied) own_head = matrix(s.vocab, s.hidden);
+  final_norm = norm();
+  for (int64_t i = 0; i < s.layers; ++i) {
+    Layer layer;
+    layer.attn_norm = norm();
+    layer.qkv = matrix(s.qkv_rows(), s.hidden);
+    layer.o = matrix(s.hidden, s.heads * s.head_dim);
+    layer.mlp_norm = norm();
+    layer.gate_up = matrix(2 * s.intermediate, s.hidden);
+    layer.down = matrix(s.hidden, s.intermediate);
+    layers.push_back(std::move(layer));
+  }
+}
+
+reference::Weights DeviceWeights::to_host(const Device& device, const std::string& dtype) const {
+  reference::Weights host;
+  host.embedding = widened(device, embedding, dtype);
+  host.head = widened(device, head(), dtype);
+  host.final_norm = widened(device, final_norm, "f32");
+  for (const auto& layer : layers) {
+    host.layers.push_back({.attn_norm = widened(device, layer.attn_norm, "f32"),
+                           .qkv = widened(device, layer.qkv, dtype),
+                           .o = widened(device, layer.o, dtype),
+                           .mlp_norm = widened(device, layer.mlp_norm, "f32"),
+                           .gate_up = widened(device, layer.gate_up, dtype),
+                           .down = widened(device, layer.down, dtype)});
+  }
+  return host;
+}
+
+DeviceCache::DeviceCache(const Device& device, const Shape& s, const std::string& dtype,
+                         int64_t sequences, int64_t tokens)
+    : capacity((tokens + kCacheBlock - 1) / kCacheBlock * kCacheBlock) {
+  const int64_t bytes = sequences * s.kv_heads * capacity * s.head_dim * element_bytes(dtype);
+  for (int64_t i = 0; i < s.layers; ++i) {
+    keys.push_back(device.alloc(bytes));
+    values.push_back(device.alloc(bytes));
+  }
+}
+
+void DeviceCache::fill(const Device& device, const std::string& dtype) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    for (const Buffer* buffer : {&keys[i], &values[i]}) {
+      fill_random(device, buffer->data(), buffer->bytes() / element_bytes(dtype), dtype, 50 + i);
+    }
+  }
+}
+
+int64_t attention_splits(const Device& device, const StepSpec& step, const Shape& s) {
+  if (step.phase == StepSpec::kPrefill) return 1;
+  const int64_t groups = step.batch * s.kv_heads;
+  const int64_t units = device.info().compute_units;
+  const int64_t wanted = (units + groups - 1) / groups;
+  constexpr int64_t kShortestPart = 64;  // tokens; below that combining costs more than it saves
+  return std::max<int64_t>(1, std::min(wanted, step.tokens / kShortestPart));
+}
+
+StepProgram::StepProgram(const Device& device, const Shape& shape, const std::string& dtype,
+                         const StepSpec& step, const DeviceWeights& weights,
+                         const DeviceCache& cache)
+    : device_(device),
+      shape_(shape),
+      dtype_(dtype),
+      step_(step),
+      splits_(attention_splits(device, step, shape)) {
+  const int64_t rows = step.rows();
+  const auto floats = [&](int64_t count) { return device.alloc(count * 4); };
+  x_ = floats(rows * shape.hidden);
+  normed_ = floats(rows * shape.hidden);
+  qkv_ = floats(rows * shape.qkv_rows());
+  attended_ = floats(rows * shape.heads * shape.head_dim);
+  gate_up_ = floats(rows * 2 * shape.intermediate);
+  activated_ = floats(rows * shape.intermediate);
+  logits_ = floats(step.batch * shape.vocab);
+  tokens_ = device.alloc(rows * 4);
+  chosen_ = device.alloc(step.batch * 4);
+  state_ = device.alloc(sizeof(StepState));
+  scratch_ = device.alloc(cpu::attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
+                                                  shape.heads, shape.head_dim, splits_));
+  frequencies_ = rope_frequencies(device, shape);
+  set_tokens(std::vector<int32_t>(rows, 1));
+
+  const auto ops = step_ops(shape, dtype, step);
+  int64_t last_attention = -1;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const Op& op = ops[i];
+    if (op.name == "attention") last_attention = static_cast<int64_t>(i);
+    // Advancing the position only has to wait for those that read it.
+    const int64_t depends = op.name == "advance" ? last_attention : static_cast<int64_t>(i) - 1;
+    const bool typed = op.shape.dtype != "none";
+    launches_.push_back({.kernel = device.need_kernel(typed ? op.bench + "/" + op.shape.dtype
+                                                            : op.bench),
+                         .args = args_of(op, weights, cache),
+                         .depends = static_cast<int32_t>(depends)});
+  }
+}
+
+Buffer rope_frequencies(const Device& device, const Shape& shape) {
+  std::vector<float> host(shape.head_dim / 2);
+  for (size_t i = 0; i < host.size(); ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_dim);
+    host[i] = static_cast<float>(std::pow(shape.rope_theta, exponent));
+  }
+  Buffer buffer = device.alloc(static_cast<int64_t>(host.size()) * 4);
+  device.copy(buffer.data(), host.data(), buffer.bytes());
+  return buffer;
+}
+
+Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
+                          const DeviceCache& cache) const {
+  const Shape& s = shape_;
+  const int64_t rows = step_.rows();
+  const int64_t q = s.heads * s.head_dim;
+  const bool inside = op.layer >= 0;
+  const auto* w = inside ? &weights.layers[op.layer] : nullptr;
+  const auto matmul = [](const Buffer& matrix, const Buffer& x, const Buffer& y, int64_t m,
+                         int64_t n, int64_t k, bool accumulate) {
+    return Args{.buffer = {{matrix.data()}, {x.data()}, {y.data()}},
+                .n = {m, n, k, accumulate ? 1 : 0}};
+  };
+  const auto norm = [&](const Buffer& weight, int64_t count, int64_t first, int64_t stride) {
+    return Args{.buffer = {{x_.data()}, {weight.data()}, {normed_.data()}},
+                .n = {count, s.hidden, first, stride},
+                .scalar = {s.norm_epsilon}};
+  };
+  if (op.name == "embed") {
+    return {.buffer = {{weights.embedding.data()}, {tokens_.data()}, {x_.data()}},
+            .n = {rows, s.hidden, s.vocab}};
+  }
+  if (op.name == "attn_norm") return norm(w->attn_norm, rows, 0, 1);
+  if (op.name == "mlp_norm") return norm(w->mlp_norm, rows, 0, 1);
+  if (op.name == "final_norm") {
+    const int64_t tokens = step_.tokens_per_sequence();
+    return norm(weights.final_norm, step_.batch, tokens - 1, tokens);
+  }
+  if (op.name == "qkv") return matmul(w->qkv, normed_, qkv_, rows, s.qkv_rows(), s.hidden, false);
+  if (op.name == "o") return matmul(w->o, attended_, x_, rows, s.hidden, q, true);
+  if (op.name == "gate_up") {
+    return matmul(w->gate_up, normed_, gate_up_, rows, 2 * s.intermediate, s.hidden, false);
+  }
+  if (op.name == "down") return matmul(w->down, activated_, x_, rows, s.hidden, s.intermediate, true);
+  if (op.name == "head") {
+    return matmul(weights.head(), normed_, logits_, step_.batch, s.vocab, s.hidden, false);
+  }
+  if (op.name == "rope_append" || op.name == "attention") {
+    Args args{.n = {step_.batch, step_.tokens_per_sequence(), s.heads, s.kv_heads, s.head_dim,
+                    cache.capacity, splits_},
+              .scalar = {1 / std::sqrt(static_cast<double>(s.head_dim))}};
+    args.buffer[0] = {qkv_.data()};
+    args.buffer[1] = {cache.keys[op.layer].data()};
+    args.buffer[2] = {cache.values[op.layer].data()};
+    args.buffer[3] = {state_.data()};
+    args.buffer[4] = {op.name == "attention" ? attended_.data() : frequencies_.data()};
+    args.buffer[5] = {scratch_.data()};
+    return args;
+  }
+  if (op.name == "silu_mul") {
+    return {.buffer = {{gate_up_.data()}, {activated_.data()}}, .n = {rows, s.intermediate}};
+  }
+  if (op.name == "argmax") {
+    // A decode step feeds itself.
+    const Buffer& target = step_.phase == StepSpec::kDecode ? tokens_ : chosen_;
+    return {.buffer = {{logits_.data()}, {target.data()}}, .n = {step_.batch, s.vocab}};
+  }
+  MEMBOUND_CHECK(op.name == "advance", "no launch for op " + op.name);
+  return {.buffer = {{state_.data()}}};  // n is set by set_window
+}
+
+void StepProgram::set_window(int64_t position, int64_t start, int64_t limit) {
+  const StepState state{.position = position, .step = 0};
+  device_.copy(state_.data(), &state, sizeof state);
+  launches_.back().args.n[0] = start;
+  launches_.back().args.n[1] = limit;
+}
+
+void StepProgram::set_tokens(const std::vector<int32_t>& tokens) {
+  MEMBOUND_CHECK(static_cast<int64_t>(tokens.size()) == step_.rows(), "one token a row");
+  device_.copy(tokens_.data(), tokens.data(), tokens_.bytes());
+}
+
+std::vector<int32_t> StepProgram::chosen() const {
+  const Buffer& source = step_.phase == StepSpec::kDecode ? tokens_ : chosen_;
+  return device_.to_host<int32_t>(source.data(), step_.batch);
+}
+
+std::vector<float> StepProgram::logits() const {
+  return device_.to_host<float>(logits_.data(), step_.batch * shape_.vocab);
+}
+
+int64_t StepProgram::activation_bytes(const Shape& s, const StepSpec& step) {
+  const int64_t row = 2 * s.hidden + s.qkv_rows() + s.heads * s.head_dim + 3 * s.intermediate;
+  return 4 * (step.rows() * row + step.batch * s.vocab);
+}
+
+}  // namespace membound

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benches/model/reference.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace membound::reference {
+
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype) {
+  const bool narrow = dtype == "bf16";
+  Vector values(bytes.size() / (narrow ? 2 : 4));
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint32_t bits = 0;
+    std::memcpy(&bits, bytes.data() + i * (narrow ? 2 : 4), narrow ? 2 : 4);
+    values[i] = std::bit_cast<float>(narrow ? bits << 16 : bits);
+  }
+  return values;
+}
+
+double round_to(double value, const std::string& dtype) {
+  const auto single = static_cast<float>(value);
+  if (dtype != "bf16") return single;
+  const auto bits = std::bit_cast<uint32_t>(single);
+  const uint32_t even = (bits >> 16) & 1;
+  return std::bit_cast<float>((bits + 0x7fff + even) & 0xffff0000u);
+}
+
+Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k) {
+  Vector y(m * n);
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; ++l) sum += x[i * k + l] * w[j * k + l];
+      y[i * n + j] = sum;
+    }
+  }
+  return y;
+}
+
+Vector rmsnorm(const Vector& x, const Vector& weight, int64_t rows, double epsilon) {
+  const auto width = static_cast<int64_t>(weight.size());
+  Vector y(rows * width);
+  for (int64_t r = 0; r < rows; ++r) {
+    double squares = 0;
+    for (int64_t i = 0; i < width; ++i) squares += x[r * width + i] * x[r * width + i];
+    const double scale = 1 / std::sqrt(squares / static_cast<double>(width) + epsilon);
+    for (int64_t i = 0; i < width; ++i) y[r * width + i] = x[r * width + i] * scale * weight[i];
+  }
+  return y;
+}
+
+void rope(double* x, int64_t heads, int64_t d, int64_t position, double theta) {
+  for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t i = 0; i < d / 2; ++i) {
+      const double angle =
+          static_cast<double>(position) *
+          std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
+      double& a = x[h * d + i];
+      double& b = x[h * d + i + d / 2];
+      const double rotated = a * std::cos(angle) - b * std::sin(angle);
+      b = b * std::cos(angle) + a * std::sin(angle);
+      a = rotated;
+    }
+  }
+}
+
+Vector attend(const double* q, const Vector& k, const Vector& v, int64_t context, int64_t heads,
+              int64_t kv_heads, int64_t d) {
+  Vector out(heads * d);
+  for (int64_t h = 0; h < heads; ++h) {
+    const int64_t kv = h / (heads / kv_heads);
+    Vector scores(context);
+    double largest = -INFINITY;
+    for (int64_t t = 0; t < context; ++t) {
+      for (int64_t i = 0; i < d; ++i) scores[t] += q[h * d + i] * k[(t * kv_heads + kv) * d + i];
+      scores[t] /= std::sqrt(static_cast<double>(d));
+      largest = std::max(largest, scores[t]);
+    }
+    double sum = 0;
+    for (double& score : scores) sum += score = std::exp(score - largest);
+    for (int64_t t = 0; t < context; ++t) {
+      for (int64_t i = 0; i < d; ++i) {
+        out[h * d + i] += scores[t] / sum * v[(t * kv_heads + kv) * d + i];
+      }
+    }
+  }
+  return out;
+}
+
+double silu(double x) { return x / (1 + std::exp(-x)); }
+
+Sequence::Sequence(const Shape& shape, const Weights& weights, const std::string& dtype)
+    : shape_(shape),
+      weights_(weights),
+      dtype_(dtype),
+      keys_(shape.layers),
+      values_(shape.layers) {}
+
+Vector Sequence::attention(int64_t layer, Vector qkv) {
+  const int64_t d = shape_.head_dim;
+  const int64_t q = shape_.heads * d;
+  const int64_t kv = shape_.kv_heads * d;
+  rope(qkv.data(), shape_.heads + shape_.kv_heads, d, position_, shape_.rope_theta);
+  for (int64_t i = 0; i < kv; ++i) {
+    keys_[layer].push_back(round_to(qkv[q + i], dtype_));
+    values_[layer].push_back(round_to(qkv[q + kv + i], dtype_));
+  }
+  return attend(qkv.data(), keys_[layer], values_[layer], position_ + 1, shape_.heads,
+                shape_.kv_heads, d);
+}
+
+Vector Sequence::next(int64_t token) {
+  const int64_t hidden = shape_.hidden;
+  const int64_t inner = shape_.intermediate;
+  const auto row = weights_.embedding.begin() + token * hidden;
+  Vector x(row, row + hidden);
+  const auto add = [&x](const Vector& y) {
+    for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+  };
+  for (int64_t l = 0; l < shape_.layers; ++l) {
+    const auto& w = weights_.layers[l];
+    const Vector normed = rmsnorm(x, w.attn_norm, 1, shape_.norm_epsilon);
+    const Vector attended = attention(l, matmul(normed, w.qkv, 1, shape_.qkv_rows(), hidden));
+    add(matmul(attended, w.o, 1, hidden, shape_.heads * shape_.head_dim));
+    const Vector gate_up = matmul(rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), w.gate_up, 1,
+                                  2 * inner, hidden);
+    Vector activated(inner);
+    for (int64_t i = 0; i < inner; ++i) activated[i] = silu(gate_up[i]) * gate_up[inner + i];
+    add(matmul(activated, w.down, 1, hidden, inner));
+  }
+  ++position_;
+  const Vector last = rmsnorm(x, weights_.final_norm, 1, shape_.norm_epsilon);
+  return matmul(last, weights_.head, 1, shape_.vocab, hidden);
+}
+
+}  // namespace membound::reference

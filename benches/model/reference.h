@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A transformer in plain float64 loops, written from its formulas and from nothing that it checks.
+// Slow and simple on purpose.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "benches/harness/bench.h"
+#include "benches/model/shape.h"
+
+namespace membound::reference {
+
+using Vector = std::vector<double>;
+
+// Elements of host memory that holds `dtype` ("f32", "bf16").
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype);
+// The nearest value that `dtype` can hold (ties to even).
+double round_to(double value, const std::string& dtype);
+
+// x[m][k] times w[n][k] transposed: [m][n].
+Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k);
+Vector rmsnorm(const Vector& x, const Vector& weight, int64_t rows, double epsilon);
+// Rotates each head of `x` (one token, head_dim values a head) for `position`, pairs (i, i + d/2).
+void rope(double* x, int64_t heads, int64_t head_dim, int64_t position, double theta);
+// One query token over `context` tokens: q[heads][d], k and v [context][kv_heads][d] -> [heads][d].
+Vector attend(const double* q, const Vector& k, const Vector& v, int64_t context, int64_t heads,
+              int64_t kv_heads, int64_t head_dim);
+double silu(double x);
+
+// Weights as the programs lay them out: q, k and v rows in one matrix, gate and up rows in another.
+struct Weights {
+  struct Layer {
+    Vector attn_norm, qkv, o, mlp_norm, gate_up, down;
+  };
+  Vector embedding, final_norm, head;
+  std::vector<Layer> layers;
+};
+
+// One sequence with its cache; keys and values are rounded to `dtype` as a cache would store them.
+class Sequence {
+ public:
+  Sequence(const Shape& shape, const Weights& weights, const std::string& dtype);
+  // Runs one token and returns the logits [vocab].
+  Vector next(int64_t token);
+
+ private:
+  Vector attention(int64_t layer, Vector qkv);
+
+  const Shape& shape_;
+  const Weights& weights_;
+  const std::string dtype_;
+  int64_t position_ = 0;
+  std::vector<Vector> keys_, values_;  // a layer: [position][kv_heads][d]
+};
+
+}  // namespace membound::reference

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shape of a transformer: what its weights, cache and work follow from.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace membound {
+
+struct Shape {
+  std::string id;
+  int64_t hidden;        // hidden_size
+  int64_t intermediate;  // intermediate_size
+  int64_t layers;        // num_hidden_layers
+  int64_t heads;         // num_attention_heads
+  int64_t kv_heads;      // num_key_value_heads
+  int64_t head_dim;
+  int64_t vocab;  // vocab_size
+  bool tied;      // tie_word_embeddings: the head's weights are the embedding's
+  double norm_epsilon;
+  double rope_theta;
+  std::vector<std::string> ignored;  // features of the config that the programs leave out
+
+  int64_t qkv_rows() const { return (heads + 2 * kv_heads) * head_dim; }
+};
+
+// `model` is a path of a config.json (Hugging Face) or an id of the catalogue, models.json in
+// `catalogue_folder`. Throws InputError with one line.
+Shape read_shape(const std::string& model, const std::string& catalogue_folder);
+
+// Throws InputError if a number is missing or out of bounds, or the architecture is none of the
+// dense, gated, grouped-query kind that the programs are.
+Shape shape_from_json(const nlohmann::json& config, const std::string& where);
+
+nlohmann::json to_json(const Shape& shape);
+
+}  // namespace membound

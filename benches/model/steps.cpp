@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benches/model/steps.h"
+
+namespace membound {
+namespace {
+
+constexpr int64_t kActivationBytes = 4;  // f32
+
+class Builder {
+ public:
+  Builder(const Shape& shape, const std::string& dtype, const StepSpec& step)
+      : s_(shape), dtype_(dtype), step_(step), rows_(step.rows()), wide_(element_bytes(dtype)) {}
+
+  std::vector<Op> build() {
+    embed();
+    for (layer_ = 0; layer_ < s_.layers; ++layer_) {
+      rmsnorm("attn_norm", rows_);
+      matmul("qkv", rows_, s_.qkv_rows(), s_.hidden, false);
+      rope_append();
+      attention();
+      matmul("o", rows_, s_.hidden, s_.heads * s_.head_dim, true);
+      rmsnorm("mlp_norm", rows_);
+      matmul("gate_up", rows_, 2 * s_.intermediate, s_.hidden, false);
+      silu_mul();
+      matmul("down", rows_, s_.hidden, s_.intermediate, true);
+    }
+    layer_ = -1;
+    // Only the last position of each sequence is needed to choose its next token.
+    rmsnorm("final_norm", step_.batch);
+    matmul("head", step_.batch, s_.vocab, s_.hidden, false);
+    add("argmax", "argmax", "f32", {{"rows", step_.batch}, {"width", s_.vocab}},
+        {.activation_bytes = kActivationBytes * step_.batch * (s_.vocab + 1)});
+    add("advance", "advance", "none", {}, {.activation_bytes = 16});
+    return ops_;
+  }
+
+ private:
+  void add(const std::string& name, const std::string& bench, const std::string& dtype, Keys keys,
+           Work work, int64_t flops = 0) {
+    work.flops["f32"] = flops;
+    ops_.push_back({name, bench, {dtype, std::move(keys)}, layer_, work});
+  }
+
+  void embed() {
+    add("embed", "embed", dtype_, {{"rows", rows_}, {"width", s_.hidden}},
+        {.bytes_read = rows_ * s_.hidden * wide_,
+         .activation_bytes = rows_ * (kActivationBytes * s_.hidden + 4)});
+  }
+
+  void rmsnorm(const std::string& name, int64_t rows) {
+    add(name, "rmsnorm", "f32", {{"rows", rows}, {"width", s_.hidden}},
+        {.bytes_read = 4 * s_.hidden,
+         .activation_bytes = 2 * kActivationBytes * rows * s_.hidden},
+        4 * rows * s_.hidden);
+  }
+
+  void matmul(const std::string& name, int64_t m, int64_t n, int64_t k, bool accumulate) {
+    add(name, m <= kGemvRows ? "gemv" : "gemm", dtype_, {{"m", m}, {"n", n}, {"k", k}},
+        matmul_work(m, n, k, accumulate, dtype_), 2 * m * n * k);
+  }
+
+  Keys head_keys(bool with_context) const {
+    Keys keys = {{"batch", step_.batch}, {"tokens", step_.tokens_per_sequence()}};
+    if (with_context) keys.emplace_back("context", step_.tokens);
+    keys.emplace_back("heads", s_.heads);
+    keys.emplace_back("kv_heads", s_.kv_heads);
+    keys.emplace_back("head_dim", s_.head_dim);
+    return keys;
+  }
+
+  void rope_append() {
+    const int64_t q = s_.heads * s_.head_dim;
+    const int64_t kv = s_.kv_heads * s_.head_dim;
+    add("rope_append", "rope_append", dtype_, head_keys(false),
+        {.bytes_written = rows_ * 2 * kv * wide_,
+         .activation_bytes = kActivationBytes * rows_ * (s_.qkv_rows() + q)},
+        3 * rows_ * (q + kv));  // six flops a rotated pair
+  }
+
+  void attention() {
+    const int64_t q = s_.heads * s_.head_dim;
+    const int64_t t = step_.tokens;
+    const int64_t pairs = step_.phase == StepSpec::kDecode ? t : t * (t + 1) / 2;
+    add("attention", "attention", dtype_, head_keys(true),
+        {.bytes_read = step_.batch * t * 2 * s_.kv_heads * s_.head_dim * wide_,
+         .activation_bytes = 2 * kActivationBytes * rows_ * q},
+        4 * q * step_.batch * pairs);
+  }
+
+  void silu_mul() {
+    add("silu_mul", "silu_mul", "f32", {{"rows", rows_}, {"width", s_.intermediate}},
+        {.activation_bytes = 3 * kActivationBytes * rows_ * s_.intermediate},
+        5 * rows_ * s_.intermediate);
+  }
+
+  const Shape& s_;
+  const std::string& dtype_;
+  const StepSpec& step_;
+  const int64_t rows_;
+  const int64_t wide_;  // bytes of a weight and of a cache element
+  int64_t layer_ = -1;
+  std::vector<Op> ops_;
+};
+
+}  // namespace
+
+int64_t element_bytes(const std::string& dtype) { return dtype == "bf16" ? 2 : 4; }
+
+std::vector<Op> step_ops(const Shape& shape, const std::string& dtype, const StepSpec& step) {
+  return Builder(shape, dtype, step).build();
+}
+
+Work matmul_work(int64_t m, int64_t n, int64_t k, bool accumulate, const std::string& dtype) {
+  return {.bytes_read = n * k * element_bytes(dtype),
+          .activation_bytes = kActivationBytes * (m * k + m * n * (accumulate ? 2 : 1)),
+          .flops = {{"f32", 2 * m * n * k}}};
+}
+
+Work total(const std::vector<Op>& ops) {
+  Work sum;
+  for (const auto& op : ops) sum += op.work;
+  return sum;
+}
+
+int64_t weight_bytes(const Shape& s, const std::string& dtype) {
+  const int64_t layer = s.qkv_rows() * s.hidden + s.hidden * s.heads * s.head_dim +
+                        3 * s.intermediate * s.hidden;
+  const int64_t tables = s.vocab * s.hidden * (s.tied ? 1 : 2);
+  return element_bytes(dtype) * (s.layers * layer + tables) + 4 * s.hidden * (2 * s.layers + 1);
+}
+
+int64_t kv_bytes(const Shape& s, const std::string& dtype, const StepSpec& step) {
+  return s.layers * step.batch * step.tokens * 2 * s.kv_heads * s.head_dim * element_bytes(dtype);
+}
+
+std::string bench_name(const Op& op) {
+  return case_name({.family = "inference", .name = op.bench}, op.shape);
+}
+
+}  // namespace membound

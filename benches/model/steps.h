@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A transformer step as a list of ops with their work, before any device is involved. Programs are
+// built from it, `--print-work` prints it, and the kernel benches take their shapes from it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "benches/harness/bench.h"
+#include "benches/harness/work.h"
+#include "benches/model/shape.h"
+
+namespace membound {
+
+// Prefill runs `tokens` tokens of each sequence through an empty cache; decode runs one token of
+// each sequence, which attends to `tokens` tokens, itself among them.
+struct StepSpec {
+  enum Phase { kDecode, kPrefill } phase;
+  int64_t batch;   // sequences
+  int64_t tokens;  // decode: context; prefill: prompt length
+
+  int64_t tokens_per_sequence() const { return phase == kDecode ? 1 : tokens; }
+  int64_t rows() const { return batch * tokens_per_sequence(); }
+};
+
+struct Op {
+  std::string name;   // "qkv", "attention", ...
+  std::string bench;  // the kernel bench that measures it: "gemv", "rmsnorm", ...
+  Case shape;         // that bench's case
+  int64_t layer;      // -1 outside the layers
+  Work work;
+};
+
+// Rows above which a matmul is measured and run as `gemm`, not as `gemv`.
+inline constexpr int64_t kGemvRows = 16;
+
+std::vector<Op> step_ops(const Shape& shape, const std::string& dtype, const StepSpec& step);
+
+// x[m][k] times W[n][k] transposed, added to what is there where `accumulate`.
+Work matmul_work(int64_t m, int64_t n, int64_t k, bool accumulate, const std::string& dtype);
+
+Work total(const std::vector<Op>& ops);
+
+int64_t element_bytes(const std::string& dtype);
+int64_t weight_bytes(const Shape& shape, const std::string& dtype);
+// Of the cache at that context.
+int64_t kv_bytes(const Shape& shape, const std::string& dtype, const StepSpec& step);
+
+// "family/bench/dtype/..." of the op's kernel bench.
+std::string bench_name(const Op& op);
+
+}  // namespace membound

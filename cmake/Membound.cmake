@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# Helpers of the build.
+
+set(MEMBOUND_WARNINGS -Wall -Wextra -Wno-missing-field-initializers)
+
+# A backend module from SOURCES: build/backends/NAME.so, loadable, one exported symbol.
+function(membound_add_backend name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_library(membound_${name} MODULE ${arg_SOURCES})
+  target_include_directories(membound_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(membound_${name} PRIVATE ${arg_LIBRARIES})
+  set_target_properties(
+    membound_${name}
+    PROPERTIES PREFIX ""
+               OUTPUT_NAME ${name}
+               LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/backends
+               INSTALL_RPATH "$ORIGIN:$ORIGIN/../lib")
+  install(TARGETS membound_${name} LIBRARY DESTINATION backends)
+endfunction()
+
+# Kernel files of all benches that end in SUFFIX, e.g. ".cpu.cpp".
+function(membound_kernels out suffix)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/benches/*${suffix})
+  set(${out} ${files} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line. Heavy imports are inside the commands: `list` and `run` start fast."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from membound.errors import MemboundError, UsageError
+
+app = typer.Typer(
+    name="membound",
+    help="Is inference on this accelerator capped by memory bandwidth, and by how much?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--tolerance",
+        min=0,
+        metavar="PCT",
+        help="Exit with 1 when a residual of the finest tier (K, else C, else P) is larger.",
+    ),
+]
+Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16 or f32.")]
+Model = Annotated[
+    str, typer.Option(help="Catalogue id, or the path of a Hugging Face config.json.")
+]
+
+
+@app.command()
+def run(
+    profile: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
+    device: Annotated[str | None, typer.Option(help="Such as cpu:0; default: all.")] = None,
+    model: Model = "Llama-3.2-1B",
+    dtype: Dtype = "bf16",
+    batch: Annotated[str | None, typer.Option(help="Sequences, such as 1,4.")] = None,
+    context: Annotated[str | None, typer.Option(help="Tokens in the cache at a decode.")] = None,
+    prefill: Annotated[str | None, typer.Option(help="Tokens of a prefill.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the record.")] = None,
+    as_json: JsonFlag = False,
+    tolerance: Tolerance = None,
+    stall_seconds: Annotated[
+        float, typer.Option(help="Silence after which a measuring process counts as hung.")
+    ] = 600.0,
+) -> None:
+    """Measure ceilings, predict, measure inference, compare."""
+    from membound import options, paths
+    from membound.run import Run
+
+    checked = options.check(profile, model, dtype, device, batch, context, prefill, stall_seconds)
+    paths.bench_program()
+    folder = paths.make_out(out or paths.default_out())
+    record = Run(checked, folder).execute()
+    assert record.comparison is not None
+    code = _report([record.comparison], as_json, tolerance)
+    if record.status == "partial":
+        raise MemboundError(f"partial: {record.reason}; what was measured is in {folder}")
+    raise typer.Exit(code)
+
+
+@app.command()
+def test() -> None:
+    """Run every test that this machine can run."""
+    from membound import testing
+
+    raise typer.Exit(testing.run_all())
+
+
+@app.command(name="list")
+def list_(as_json: JsonFlag = False) -> None:
+    """List benches and devices, and why a backend is absent."""
+    from membound import listing
+
+    listed = listing.ask()
+    if as_json:
+        _print_json(listed)
+    else:
+        from membound import tables
+
+        tables.print_list(listed)
+
+
+@app.command()
+def predict(
+    machine: Annotated[str, typer.Option(help="A record: its folder, record.json or journal.")],
+    model: Model = "Llama-3.2-1B",
+    dtype: Dtype = "bf16",
+    batch: Annotated[int, typer.Option(min=1, max=1 << 20)] = 1,
+    context: Annotated[int, typer.Option(min=1, max=1 << 24, help="Of a decode step.")] = 128,
+    phase: Annotated[str, typer.Option(help="decode or prefill.")] = "decode",
+    tokens: Annotated[int, typer.Option(min=1, max=1 << 20, help="Of a prefill.")] = 128,
+    device: Annotated[str | None, typer.Option(help="Of the record; default: its first.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Predict one step of a model from a record's ceilings."""
+    from membound import options, storage
+    from membound import predict as prediction
+    from membound.model import shape, work
+
+    options.check_dtype(dtype)
+    if phase not in ("decode", "prefill"):
+        raise UsageError(f"unknown phase '{phase}': give decode or prefill")
+    found_shape, _ = shape.load(model)
+    if not Path(machine).exists():
+        raise UsageError(f"machine '{machine}' is not a record: give the path of one")
+    record = storage.load(machine)
+    step = (
+        work.decode(found_shape, dtype, batch, context)
+        if phase == "decode"
+        else work.prefill(found_shape, dtype, batch, tokens)
+    )
+    found = prediction.single(record, step, device)
+    if as_json:
+        _print_json(found)
+    else:
+        from membound import tables
+
+        tables.print_prediction(found)
+
+
+@app.command()
+def compare(
+    records: Annotated[list[str], typer.Argument(help="Folders, record.json files or journals.")],
+    as_json: JsonFlag = False,
+    tolerance: Tolerance = None,
+) -> None:
+    """Show measured beside predicted, per tier, with verdicts."""
+    from membound import compare as comparing
+    from membound import storage
+
+    comparisons = [comparing.compare(storage.load(path), path) for path in records]
+    raise typer.Exit(_report(comparisons, as_json, tolerance))
+
+
+def _report(comparisons: list[Any], as_json: bool, tolerance: float | None) -> int:
+    """Print comparisons; 1 when a residual is over the tolerance, else 0."""
+    from membound import compare as comparing
+
+    if as_json:
+        _print_json(comparing.merge(comparisons))
+    else:
+        from membound import tables
+
+        for comparison in comparisons:
+            tables.print_comparison(comparison)
+    if tolerance is None:
+        return 0
+    over = [row for c in comparisons for row in comparing.beyond(c.rows, tolerance)]
+    for row in over:
+        residual = comparing.finest_residual(row)
+        print(f"membound: {row.bench}: residual {residual:+.1f} %", file=sys.stderr)
+    return 1 if over else 0
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; every error is one line."""
+    try:
+        code = app(args=arguments, prog_name="membound", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except MemboundError as error:
+        return _fail(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _fail(error.format_message() or "no command given: see --help", 3)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 2)
+    except BrokenPipeError:
+        # The reader has left; give the interpreter's last flush somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(str(error), 2)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"membound: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def entry() -> None:
+    sys.exit(main())

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measured steps beside their predictions: rows, residuals per tier, ceilings, verdicts."""
+
+import statistics as plain
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, cast
+
+from membound import predict, verdicts
+from membound.model import machine
+from membound.model.machine import Ceilings
+from membound.model.shape import Shape
+from membound.model.work import Step, decode, prefill
+from membound.record import (
+    TIERS,
+    Comparison,
+    Measurement,
+    PredictedStep,
+    Record,
+    Residuals,
+    Row,
+    Tier,
+)
+from membound.statistics import percentile, summarise
+
+Point = tuple[str, str, str, int, int]  # device, phase, dtype, batch, context
+
+
+def compare(record: Record, path: str) -> Comparison:
+    """Derive everything again from the samples; the prediction is the one made at the time."""
+    steps = machine.group(record, {"step"})
+    predicted = _predictions(record, [_point(*key, m[0]) for key, m in steps.items()])
+    devices = machine.ceilings(record)
+    rows = [
+        _row(bench, measurements, predicted.get(_point(device, bench, measurements[0])), devices)
+        for (device, bench), measurements in steps.items()
+    ]
+    rows.sort(key=lambda r: (r.device, r.phase, r.dtype, r.batch, r.context))
+    drift = _drift(record, devices)
+    ceilings = [_ceilings_dict(entry, drift.get(name)) for name, entry in devices.items()]
+    return Comparison(
+        record=path,
+        residuals={tier: residuals(rows, tier) for tier in TIERS},
+        rows=rows,
+        verdicts=verdicts.verdicts(record, rows, devices, drift),
+        ceilings=(ceilings[0] if ceilings else {}) | {"by_device": ceilings},
+    )
+
+
+def residuals(rows: Sequence[Row], tier: Tier) -> Residuals:
+    values = [abs(r) for row in rows if (r := row.residual_pct[tier]) is not None]
+    if not values:
+        return Residuals(n=0, median_abs_pct=None, p95_abs_pct=None)
+    p95 = percentile(values, 95)
+    return Residuals(n=len(values), median_abs_pct=plain.median(values), p95_abs_pct=p95)
+
+
+def beyond(rows: Sequence[Row], tolerance_pct: float) -> list[Row]:
+    """Rows whose residual in the finest tier they have is over the tolerance."""
+    return [row for row in rows if abs(finest_residual(row) or 0.0) > tolerance_pct]
+
+
+def finest_residual(row: Row) -> float | None:
+    """Tier K's residual, else C's, else P's."""
+    values = (row.residual_pct[tier] for tier in reversed(TIERS))
+    return next((value for value in values if value is not None), None)
+
+
+def merge(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """One comparison as it is; several with their rows pooled and each in `records`."""
+    if len(comparisons) == 1:
+        return comparisons[0].model_dump()
+    rows = [row.model_copy(update={"record": c.record}) for c in comparisons for row in c.rows]
+    return {
+        "record": ", ".join(c.record for c in comparisons),
+        "residuals": {tier: residuals(rows, tier).model_dump() for tier in TIERS},
+        "rows": [row.model_dump() for row in rows],
+        "verdicts": [f"{c.record}: {text}" for c in comparisons for text in c.verdicts],
+        "ceilings": comparisons[0].ceilings,
+        "records": [c.model_dump() for c in comparisons],
+    }
+
+
+def _point(device: str, bench: str, measurement: Measurement) -> Point:
+    phase, keys = bench.split("/")[1], machine.keys_of(bench)
+    context = keys.get("context", keys.get("tokens", 1))
+    return device, phase, measurement.dtype or bench.split("/")[2], keys.get("batch", 1), context
+
+
+def _predictions(record: Record, measured: list[Point]) -> dict[Point, PredictedStep]:
+    """The prediction made before the steps ran; without one (a bare journal), made now."""
+    prediction = record.prediction
+    if prediction is None and record.model is not None and measured:
+        shape = Shape.from_record(record.model)
+        wanted = dict.fromkeys(point[1:] for point in measured)
+        prediction = predict.predict_steps(record, [_step(shape, *point) for point in wanted])
+    if prediction is None:
+        return {}
+    return {(s.device, s.phase, s.dtype, s.batch, s.context): s for s in prediction.steps}
+
+
+def _step(shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
+    build = decode if phase == "decode" else prefill
+    return build(shape, dtype, batch, context)
+
+
+def _row(
+    bench: str,
+    measurements: list[Measurement],
+    predicted: PredictedStep | None,
+    devices: dict[str, Ceilings],
+) -> Row:
+    first = measurements[0]
+    device, phase, dtype, batch, context = _point(first.device, bench, first)
+    summary = summarise(machine.seconds_of(measurements))
+    tokens = batch * (1 if phase == "decode" else context)
+    rates = predicted.tokens_per_s if predicted else dict.fromkeys(TIERS)
+    measured = tokens / summary.median
+    achieved = (first.work.bytes_read + first.work.bytes_written) / summary.median
+    ceiling = devices[device].read_rate if device in devices else None
+    low, high = summary.interval95
+    model = next((p[6:] for p in bench.split("/") if p.startswith("model:")), "")
+    return Row(
+        bench=bench,
+        device=device,
+        model=model,
+        dtype=dtype,
+        batch=batch,
+        context=context,
+        phase=cast(Any, phase),
+        measured=measured,
+        predicted={tier: rates[tier] for tier in TIERS},
+        residual_pct={t: (measured / r - 1) * 100 if (r := rates[t]) else None for t in TIERS},
+        shares=predicted.shares if predicted else None,
+        seconds=summary.median,
+        interval95=(tokens / high, tokens / low),
+        interval_basis=summary.basis,
+        achieved_GBps=achieved / 1e9,
+        read_ceiling_fraction=achieved / ceiling if ceiling else None,
+        interpolated=predicted.interpolated if predicted else [],
+        marks=_marks(measurements, predicted),
+    )
+
+
+def _marks(measurements: list[Measurement], predicted: PredictedStep | None) -> list[str]:
+    marks = []
+    if not all(m.finished for m in measurements):
+        marks.append("unfinished")
+    if any((m.check or {}).get("ok") is False for m in measurements):
+        marks.append("wrong result")
+    if not all(m.footprint_ok for m in measurements):
+        marks.append("footprint too small")
+    samples = [sample for m in measurements for sample in m.samples]
+    tags = Counter(tag for sample in samples for tag in sample.tags)
+    marks += [f"{tag} ({n} of {len(samples)} samples)" for tag, n in sorted(tags.items())]
+    work = measurements[0].work
+    if predicted and (work.bytes_read, work.bytes_written, work.flops) != (
+        predicted.work.bytes_read,
+        predicted.work.bytes_written,
+        predicted.work.flops,
+    ):
+        marks.append("work differs from the model's")
+    return marks
+
+
+def _drift(record: Record, devices: dict[str, Ceilings]) -> dict[str, float]:
+    """The anchor's read rate against the ceiling's, as a change in percent, the largest."""
+    found = {}
+    for device, rates in machine.anchors(record).items():
+        ceiling = devices[device].read_rate if device in devices else None
+        if ceiling:
+            found[device] = max(((rate / ceiling - 1) * 100 for rate in rates), key=abs)
+    return found
+
+
+def _ceilings_dict(entry: Ceilings, drift_pct: float | None) -> dict[str, Any]:
+    def scaled(value: float | None, factor: float) -> float | None:
+        return None if value is None else value * factor
+
+    found = verdicts.saturation(entry)
+    return {
+        "device": entry.device,
+        "read_GBps": scaled(entry.read_rate, 1e-9),
+        "read_best_GBps": scaled(entry.read_best_rate, 1e-9),
+        "paper_GBps": scaled(entry.paper_read_rate, 1e-9),
+        "saturated": found.shown if found else None,
+        "saturation": vars(found) if found else None,
+        "fma_GFLOPS": scaled(entry.flops_rate, 1e-9),
+        "barrier_us": scaled(entry.barrier_seconds, 1e6),
+        "launch_us": scaled(entry.launch_seconds, 1e6),
+        "drift_pct": drift_pct,
+        "drifted": drift_pct is not None and abs(drift_pct) > verdicts.DRIFT_PCT,
+    }

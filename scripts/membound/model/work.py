@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The work of one decode step or one prefill, launch by launch, in exact integers.
+
+Derived from the shape alone, independently of the measuring program: a test compares the two.
+Bytes read and written are those of weights and KV cache; activations stay in caches and are
+counted apart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from membound.model.shape import Shape
+
+ELEMENT_BYTES = {"bf16": 2, "f32": 4}
+ACTIVATION_BYTES = 4  # activations are f32 for every weight type
+GEMV_ROWS = 16  # up to here a matmul is the gemv kernel's
+
+
+@dataclass(frozen=True)
+class Work:
+    """Bytes and floating-point operations of one launch; all flops are f32."""
+
+    bytes_read: int = 0
+    bytes_written: int = 0
+    activation_bytes: int = 0
+    flops: int = 0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(
+            self.bytes_read + other.bytes_read,
+            self.bytes_written + other.bytes_written,
+            self.activation_bytes + other.activation_bytes,
+            self.flops + other.flops,
+        )
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that must cross the memory bus; a launch that reads only activations has none."""
+        return self.bytes_read + self.bytes_written if self.bytes_read else 0
+
+    @property
+    def all_bytes(self) -> int:
+        return self.bytes_read + self.bytes_written + self.activation_bytes
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "bytes_read": self.bytes_read,
+            "bytes_written": self.bytes_written,
+            "activation_bytes": self.activation_bytes,
+            "write_allocate_bytes": 0,
+            "flops": {"f32": self.flops},
+        }
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One kernel launch and the bench that measures the same launch alone."""
+
+    op: str
+    bench: str
+    work: Work
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decode step (`tokens` is 1) or one prefill of `tokens` tokens for each sequence."""
+
+    shape: Shape
+    dtype: str
+    phase: str
+    batch: int
+    context: int
+    launches: list[Launch] = field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the step delivers or digests, over all sequences."""
+        return self.batch * (1 if self.phase == "decode" else self.context)
+
+    @property
+    def total(self) -> Work:
+        return sum((launch.work for launch in self.launches), Work())
+
+
+def decode(shape: Shape, dtype: str, batch: int, context: int) -> Step:
+    """One token for each of `batch` sequences; reads the KV of `context` tokens."""
+    launches = list(_launches(shape, dtype, batch, 1, context))
+    return Step(shape, dtype, "decode", batch, context, launches)
+
+
+def prefill(shape: Shape, dtype: str, batch: int, tokens: int) -> Step:
+    """`tokens` tokens for each of `batch` sequences, from an empty cache."""
+    launches = list(_launches(shape, dtype, batch, tokens, tokens))
+    return Step(shape, dtype, "prefill", batch, tokens, launches)
+
+
+def weight_bytes(shape: Shape, dtype: str) -> int:
+    """Bytes of all weights held in memory."""
+    s = shape
+    per_layer = (s.heads + 2 * s.kv_heads) * s.head_dim * s.hidden_size
+    per_layer += s.hidden_size * s.heads * s.head_dim + 3 * s.intermediate_size * s.hidden_size
+    embeddings = s.vocab_size * s.hidden_size * (1 if s.tie_word_embeddings else 2)
+    norms = 4 * s.hidden_size * (2 * s.layers + 1)
+    return ELEMENT_BYTES[dtype] * (s.layers * per_layer + embeddings) + norms
+
+
+def kv_bytes(shape: Shape, dtype: str, batch: int, context: int) -> int:
+    """Bytes of the KV cache at this context."""
+    per_token = 2 * shape.kv_heads * shape.head_dim * ELEMENT_BYTES[dtype]
+    return shape.layers * batch * context * per_token
+
+
+def _matmul(dtype: str, m: int, n: int, k: int, accumulate: bool = False) -> tuple[str, Work]:
+    kind = "gemv" if m <= GEMV_ROWS else "gemm"
+    outputs = m * n * (2 if accumulate else 1)
+    work = Work(
+        bytes_read=n * k * ELEMENT_BYTES[dtype],
+        activation_bytes=ACTIVATION_BYTES * (m * k + outputs),
+        flops=2 * m * n * k,
+    )
+    return f"inference/{kind}/{dtype}/m:{m}/n:{n}/k:{k}", work
+
+
+def _rmsnorm(rows: int, width: int) -> tuple[str, Work]:
+    work = Work(4 * width, 0, 2 * ACTIVATION_BYTES * rows * width, 4 * rows * width)
+    return f"inference/rmsnorm/f32/rows:{rows}/width:{width}", work
+
+
+def _attention(s: Shape, dtype: str, batch: int, tokens: int, context: int) -> tuple[str, Work]:
+    # Causal: token i of a prefill sees i tokens; a decode step sees the whole context.
+    pairs = context if tokens == 1 else tokens * (tokens + 1) // 2
+    work = Work(
+        bytes_read=batch * context * 2 * s.kv_heads * s.head_dim * ELEMENT_BYTES[dtype],
+        activation_bytes=2 * ACTIVATION_BYTES * batch * tokens * s.heads * s.head_dim,
+        flops=4 * s.heads * s.head_dim * batch * pairs,
+    )
+    name = f"inference/attention/{dtype}/batch:{batch}/tokens:{tokens}/context:{context}"
+    return f"{name}/heads:{s.heads}/kv_heads:{s.kv_heads}/head_dim:{s.head_dim}", work
+
+
+def _rope_append(s: Shape, dtype: str, batch: int, tokens: int) -> tuple[str, Work]:
+    rows, q, kv = batch * tokens, s.heads * s.head_dim, s.kv_heads * s.head_dim
+    work = Work(
+        bytes_written=rows * 2 * kv * ELEMENT_BYTES[dtype],
+        activation_bytes=ACTIVATION_BYTES * rows * (q + 2 * kv + q),
+        flops=3 * rows * (q + kv),
+    )
+    name = f"inference/rope_append/{dtype}/batch:{batch}/tokens:{tokens}"
+    return f"{name}/heads:{s.heads}/kv_heads:{s.kv_heads}/head_dim:{s.head_dim}", work
+
+
+def _launches(s: Shape, dtype: str, batch: int, tokens: int, context: int) -> Iterator[Launch]:
+    rows, q, kv = batch * tokens, s.heads * s.head_dim, s.kv_heads * s.head_dim
+    gather = Work(rows * s.hidden_size * ELEMENT_BYTES[dtype], 0, rows * (4 * s.hidden_size + 4), 0)
+    yield Launch("embed", f"inference/embed/{dtype}/rows:{rows}/width:{s.hidden_size}", gather)
+    silu_mul = Work(0, 0, 12 * rows * s.intermediate_size, 5 * rows * s.intermediate_size)
+    layer = {
+        "attn_norm": _rmsnorm(rows, s.hidden_size),
+        "qkv": _matmul(dtype, rows, q + 2 * kv, s.hidden_size),
+        "rope_append": _rope_append(s, dtype, batch, tokens),
+        "attention": _attention(s, dtype, batch, tokens, context),
+        "o": _matmul(dtype, rows, s.hidden_size, q, accumulate=True),
+        "mlp_norm": _rmsnorm(rows, s.hidden_size),
+        "gate_up": _matmul(dtype, rows, 2 * s.intermediate_size, s.hidden_size),
+        "silu_mul": (f"inference/silu_mul/f32/rows:{rows}/width:{s.intermediate_size}", silu_mul),
+        "down": _matmul(dtype, rows, s.hidden_size, s.intermediate_size, accumulate=True),
+    }
+    for index in range(s.layers):
+        for op, (bench, work) in layer.items():
+            yield Launch(op, bench, work, index)
+    # Only the last position of each sequence goes through the head.
+    yield Launch("final_norm", *_rmsnorm(batch, s.hidden_size))
+    yield Launch("head", *_matmul(dtype, batch, s.vocab_size, s.hidden_size))
+    argmax = Work(activation_bytes=4 * batch * s.vocab_size + 4 * batch)
+    yield Launch("argmax", f"inference/argmax/f32/rows:{batch}/width:{s.vocab_size}", argmax)
+    yield Launch("advance", "inference/advance/none", Work(activation_bytes=16))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of a run: the profiles' points, and checks before anything is measured."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from membound.errors import UsageError
+from membound.model import shape as shapes
+from membound.model import work
+from membound.model.shape import Shape
+
+MOST = 1 << 20  # tokens or sequences: more is a typing error
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is measured, and how many fresh processes replicate it."""
+
+    batch: tuple[int, ...]
+    context: tuple[int, ...]
+    prefill: tuple[int, ...]
+    processes: int
+
+
+PROFILES = {
+    "quick": Profile((1, 4), (128,), (128,), 1),
+    "standard": Profile((1, 4, 16), (128, 2048), (512,), 3),
+    "full": Profile((1, 4, 16, 32), (128, 2048, 8192, 32768), (512, 2048), 5),
+}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """A checked request; `model_argument` is what the measuring program gets."""
+
+    profile: str
+    points: Profile
+    shape: Shape
+    model_argument: str
+    dtype: str
+    device: str | None
+    stall_seconds: float
+
+    def arguments(self) -> list[str]:
+        """Flags of the measuring program, the suite and the journal left out."""
+        flags = {
+            "profile": self.profile,
+            "model": self.model_argument,
+            "dtype": self.dtype,
+            "batch": _join(self.points.batch),
+            "context": _join(self.points.context),
+            "prefill": _join(self.points.prefill),
+        }
+        if self.device:
+            flags["device"] = self.device
+        return [f"--{key}={value}" for key, value in flags.items()]
+
+    def steps(self) -> list[work.Step]:
+        """Decode at each batch and context, prefill at each batch and length."""
+        points, shape, dtype = self.points, self.shape, self.dtype
+        steps = [work.decode(shape, dtype, b, c) for c in points.context for b in points.batch]
+        return steps + [
+            work.prefill(shape, dtype, b, t) for t in points.prefill for b in points.batch
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        chosen = {
+            key: list(value) for key, value in vars(self.points).items() if key != "processes"
+        }
+        return chosen | {
+            "profile": self.profile,
+            "processes": self.points.processes,
+            "model": self.model_argument,
+            "dtype": self.dtype,
+            "device": self.device,
+        }
+
+
+def check(
+    profile: str,
+    model: str,
+    dtype: str,
+    device: str | None,
+    batch: str | None,
+    context: str | None,
+    prefill: str | None,
+    stall_seconds: float,
+) -> RunOptions:
+    """Everything that can be known to be wrong without starting the measuring program."""
+    if profile not in PROFILES:
+        raise UsageError(f"unknown profile '{profile}': give one of {', '.join(PROFILES)}")
+    check_dtype(dtype)
+    if device and not all(re.fullmatch(r"[a-z]+:\d+", part) for part in device.split(",")):
+        raise UsageError(f"device '{device}' is not a name such as cpu:0: see ./membound list")
+    if not stall_seconds > 0:
+        raise UsageError(f"--stall-seconds must be above 0, not {stall_seconds:g}")
+    default = PROFILES[profile]
+    points = replace(
+        default,
+        batch=numbers("batch", batch) if batch is not None else default.batch,
+        context=numbers("context", context) if context is not None else default.context,
+        prefill=numbers("prefill", prefill) if prefill is not None else default.prefill,
+    )
+    shape, argument = shapes.load(model)
+    options = RunOptions(profile, points, shape, argument, dtype, device, stall_seconds)
+    _check_memory(options)
+    return options
+
+
+def check_dtype(dtype: str) -> None:
+    if dtype not in work.ELEMENT_BYTES:
+        raise UsageError(f"unknown dtype '{dtype}': give one of {', '.join(work.ELEMENT_BYTES)}")
+
+
+def numbers(name: str, text: str) -> tuple[int, ...]:
+    """A comma list of whole numbers, without repeats, in the order given."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,8}", part) and 1 <= int(part) <= MOST for part in parts):
+        raise UsageError(
+            f"--{name} '{text}' must be whole numbers from 1 to {MOST} with commas between"
+        )
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _check_memory(options: RunOptions) -> None:
+    """The measuring program checks each device; this only spares it the clearly impossible."""
+    if options.device and not options.device.startswith("cpu:"):
+        return
+    points = options.points
+    longest = max(*points.context, *points.prefill)
+    cache = work.kv_bytes(options.shape, options.dtype, max(points.batch), longest)
+    needed = work.weight_bytes(options.shape, options.dtype) + cache
+    available = _available_bytes()
+    if available is not None and needed > available:
+        raise UsageError(
+            f"{options.shape.id} in {options.dtype} needs {needed / 1e9:.1f} GB for weights and "
+            f"cache, {available / 1e9:.1f} GB are free: choose a smaller model, batch or context"
+        )
+
+
+def _available_bytes() -> int | None:
+    try:
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    except OSError:
+        return None
+    return int(found.group(1)) * 1024 if found else None
+
+
+def _join(values: tuple[int, ...]) -> str:
+    return ",".join(str(value) for value in values)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparisons, predictions and lists as tables on standard output."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from membound.record import CAUSES, TIERS, Comparison, Residuals, Row
+
+TIER_NAMES = {"P": "P paper", "C": "C claim", "K": "K kernels"}
+NARROWEST = 120  # columns when standard output is a file or a pipe
+
+
+def console() -> Console:
+    """Standard output; as wide as a table needs where no terminal limits it."""
+    width = None if sys.stdout.isatty() else NARROWEST
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    out = console()
+    for ceilings in comparison.ceilings["by_device"]:
+        out.print(_ceilings_line(ceilings), soft_wrap=True)
+    out.print()
+    if comparison.rows:
+        out.print(_rows_table(comparison.rows))
+        out.print(_shares_table(comparison.rows))
+        out.print(_residuals_table(comparison))
+    else:
+        out.print("no step was measured")
+    for text in comparison.verdicts:
+        out.print(f"- {text}", soft_wrap=True, markup=False)
+    out.print(f"record: {comparison.record}", soft_wrap=True, markup=False)
+
+
+def _ceilings_line(ceilings: dict[str, Any]) -> str:
+    read = f"{_number(ceilings['read_GBps'])} GB/s (best {_number(ceilings['read_best_GBps'])}"
+    return (
+        f"{ceilings['device']}: cold read {read}, paper {_number(ceilings['paper_GBps'])}), "
+        f"FMA f32 {_number(ceilings['fma_GFLOPS'])} GFLOP/s, "
+        f"barrier {_number(ceilings['barrier_us'])} us"
+    )
+
+
+def _labels(rows: list[Row]) -> list[str]:
+    """A short name for each row; device and dtype appear only where they tell rows apart."""
+    devices, dtypes = {row.device for row in rows}, {row.dtype for row in rows}
+    labels = []
+    for row in rows:
+        parts = [row.device] if len(devices) > 1 else []
+        parts += [row.phase] + ([row.dtype] if len(dtypes) > 1 else [])
+        parts += [f"b{row.batch}", f"{'c' if row.phase == 'decode' else 't'}{row.context}"]
+        labels.append(" ".join(parts))
+    return labels
+
+
+def _rows_table(rows: list[Row]) -> Table:
+    table = Table(title="tokens/s over all sequences, and measured / predicted - 1")
+    table.add_column("step")
+    for heading in ("measured", "95 %", *TIERS):
+        table.add_column(heading, justify="right")
+    for label, row in zip(_labels(rows), rows, strict=True):
+        low, high = row.interval95
+        predicted = [_predicted(row.predicted[tier], row.residual_pct[tier]) for tier in TIERS]
+        interval = f"{_number(low)}..{_number(high)}"
+        table.add_row(label, _number(row.measured), interval, *predicted)
+    guessed = sum(bool(row.interpolated) for row in rows)
+    table.caption = f"95 %: {', '.join(sorted({row.interval_basis for row in rows}))}"
+    if guessed:
+        table.caption += f"; tier K interpolates launches in {guessed} of {len(rows)} rows"
+    return table
+
+
+def _predicted(rate: float | None, residual_pct: float | None) -> str:
+    return "-" if rate is None else f"{_number(rate)} {residual_pct:+.1f}%"
+
+
+def _shares_table(rows: list[Row]) -> Table:
+    shown = [c for c in CAUSES if any((row.shares or {}).get(c, 0) >= 0.005 for row in rows)]
+    table = Table(title="shares of the step's time, of tier K")
+    table.add_column("step")
+    for cause in shown:
+        table.add_column(cause, justify="right")
+    for label, row in zip(_labels(rows), rows, strict=True):
+        if row.shares:
+            table.add_row(label, *(f"{row.shares.get(cause, 0):.2f}" for cause in shown))
+    return table
+
+
+def _residuals_table(comparison: Comparison) -> Table:
+    table = Table(title="residuals by tier")
+    table.add_column("tier")
+    for heading in ("n", "median |%|", "p95 |%|"):
+        table.add_column(heading, justify="right")
+    for tier in TIERS:
+        found: Residuals = comparison.residuals[tier]
+        cells = _percent(found.median_abs_pct), _percent(found.p95_abs_pct)
+        table.add_row(TIER_NAMES[tier], str(found.n), *cells)
+    return table
+
+
+def print_prediction(found: dict[str, Any]) -> None:
+    low, high = found["interval90"]
+    size = f"context {found['context']}" if found["phase"] == "decode" else f"{found['context']} t"
+    table = Table(title=f"{found['phase']} {found['model']} {found['dtype']} on {found['device']}")
+    table.add_column("quantity")
+    table.add_column("value")
+    table.add_row("batch", f"{found['batch']}, {size}")
+    table.add_row(f"tier {found['tier']}", f"{_number(found['tokens_per_s'])} tokens/s")
+    table.add_row("90 % interval", f"{_number(low)}..{_number(high)} ({found['interval_basis']})")
+    table.add_row("step", f"{found['seconds_per_step'] * 1e3:.3f} ms")
+    table.add_row("bytes", f"{found['bytes_per_step'] / 1e9:.3f} GB")
+    table.add_row("flops", f"{found['flops_per_step'] / 1e9:.3f} GFLOP")
+    table.add_row("bound", found["bound"] or "unknown")
+    table.add_row("shares", shares_text(found["shares"]))
+    console().print(table)
+
+
+def print_list(listed: dict[str, Any]) -> None:
+    out = console()
+    backends = Table(title="backends")
+    for heading in ("backend", "loaded", "devices", "architectures", "why not"):
+        backends.add_column(heading)
+    for backend in listed["backends"]:
+        claims = (backend.get("architectures") or {}).items()
+        devices = backend.get("devices")
+        named = ", ".join(map(str, devices)) if isinstance(devices, list) else str(devices)
+        backends.add_row(
+            backend["name"],
+            "yes" if backend["loaded"] else "no",
+            named,
+            ", ".join(f"{name}: {claim}" for name, claim in claims),
+            backend.get("reason") or "",
+        )
+    benches = Table(title="benches")
+    for heading in ("bench", "devices", "question"):
+        benches.add_column(heading)
+    for bench in listed["benches"]:
+        benches.add_row(bench["name"], ", ".join(bench["devices"]), bench.get("question", ""))
+    out.print(backends)
+    out.print(benches)
+
+
+def shares_text(shares: dict[str, float] | None) -> str:
+    """Shares of at least 1 %, the largest first."""
+    if not shares:
+        return "unknown"
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return " ".join(f"{name} {share:.2f}" for name, share in ordered if share >= 0.01)
+
+
+def _number(value: float | None) -> str:
+    """One decimal; below 10 three significant digits."""
+    if value is None:
+        return "unknown"
+    return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} %"

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work per launch: against the measuring program's own, and against closed formulas."""
+
+import json
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from membound.model import shape, work
+from membound.model.shape import Shape
+
+PROGRAM = ROOT / "build" / "membound-bench"
+MODELS = ["Llama-3.2-1B", "Llama-3.1-8B", "Qwen2.5-0.5B", "Qwen3-32B", "Gemma-2-2B", "Llama-2-7B"]
+
+shapes = st.builds(
+    lambda kv, group, half_dim, **rest: Shape(
+        id="any", heads=kv * group, kv_heads=kv, head_dim=2 * half_dim, **rest
+    ),
+    kv=st.integers(1, 8),
+    group=st.integers(1, 8),
+    half_dim=st.integers(1, 128),
+    hidden_size=st.integers(1, 8192),
+    intermediate_size=st.integers(1, 16384),
+    layers=st.integers(1, 6),
+    vocab_size=st.integers(1, 200000),
+    tie_word_embeddings=st.booleans(),
+)
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
+@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+@pytest.mark.parametrize("model", MODELS)
+def test_work_equals_the_measuring_programs(model, dtype):
+    flags = [f"--model={model}", f"--dtype={dtype}", "--batch=1,4,32", "--context=1,128,2048"]
+    done = subprocess.run(
+        [PROGRAM, "--print-work", *flags, "--prefill=17,512"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    printed = json.loads(done.stdout)
+    found, _ = shape.load(model)
+    for key, value in found.as_dict().items():
+        assert printed["model"][key] == value
+    assert {p["phase"] for p in printed["programs"]} == {"decode", "prefill"}
+    for program in printed["programs"]:
+        batch = program["batch"]
+        if program["phase"] == "decode":
+            step = work.decode(found, dtype, batch, program["context"])
+        else:
+            step = work.prefill(found, dtype, batch, program["tokens"])
+        ours = [(x.op, x.bench, x.work.as_dict()) for x in step.launches]
+        assert [(x["op"], x["bench"], x["work"]) for x in program["launches"]] == ours
+        assert program["total"] == step.total.as_dict()
+        assert program["weight_bytes"] == work.weight_bytes(found, dtype)
+        assert program["kv_bytes"] == work.kv_bytes(found, dtype, batch, step.context)
+
+
+@given(shapes, st.sampled_from(["bf16", "f32"]), st.integers(1, 64), st.integers(1, 4096))
+def test_decode_reads_every_weight_once_and_the_cache_of_the_context(s, dtype, batch, context):
+    total = work.decode(s, dtype, batch, context).total
+    element = work.ELEMENT_BYTES[dtype]
+    embedding = s.vocab_size * s.hidden_size * element
+    streamed = work.weight_bytes(s, dtype) - (0 if s.tie_word_embeddings else embedding)
+    gathered = batch * s.hidden_size * element
+    cache = work.kv_bytes(s, dtype, batch, context)
+    assert total.bytes_read == streamed + gathered + cache
+    assert total.bytes_written == work.kv_bytes(s, dtype, batch, 1)
+
+
+@given(shapes, st.integers(1, 64), st.integers(1, 2048))
+def test_launches_sum_to_the_total_in_every_field(s, batch, tokens):
+    step = work.prefill(s, "bf16", batch, tokens)
+    assert len(step.launches) == 9 * s.layers + 5
+    for key in ("bytes_read", "bytes_written", "activation_bytes", "flops"):
+        assert getattr(step.total, key) == sum(getattr(x.work, key) for x in step.launches)
+    assert step.tokens == batch * tokens
+
+
+@given(shapes, st.integers(1, 8), st.integers(1, 1024))
+def test_f32_moves_twice_the_weight_bytes_of_bf16_with_the_same_flops(s, batch, context):
+    half = work.decode(s, "bf16", batch, context).total
+    full = work.decode(s, "f32", batch, context).total
+    norms = 4 * s.hidden_size * (2 * s.layers + 1)
+    assert full.bytes_read - norms == 2 * (half.bytes_read - norms)
+    assert full.flops == half.flops
+
+
+def test_matmul_is_a_gemv_up_to_16_rows():
+    found, _ = shape.load("Llama-3.2-1B")
+    names = {b: work.decode(found, "bf16", b, 128).launches[2].bench for b in (16, 17)}
+    assert names[16] == "inference/gemv/bf16/m:16/n:3072/k:2048"
+    assert names[17] == "inference/gemm/bf16/m:17/n:3072/k:2048"

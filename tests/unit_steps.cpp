@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "benches/model/steps.h"
+
+namespace membound {
+namespace {
+
+const Shape kLlama1B = read_shape("Llama-3.2-1B", CATALOGUE);
+
+TEST(Steps, WeightsOfTheKnownModel) {
+  // 1,235,814,400 parameters, of which 33 * 2048 are norms, held in f32.
+  EXPECT_EQ(weight_bytes(kLlama1B, "bf16"), 2 * (1235814400LL - 33 * 2048) + 4 * 33 * 2048);
+}
+
+TEST(Steps, DecodeReadsEachWeightOnceAndTheCache) {
+  const StepSpec step{StepSpec::kDecode, 1, 128};
+  const Work work = total(step_ops(kLlama1B, "bf16", step));
+  // The embedding is tied: the head reads the table, the gather one row of it.
+  const int64_t cache = 32768 * 128;
+  EXPECT_EQ(kv_bytes(kLlama1B, "bf16", step), cache);
+  EXPECT_EQ(work.bytes_read, weight_bytes(kLlama1B, "bf16") + cache + 2 * 2048);
+  EXPECT_EQ(work.bytes_written, 32768);
+}
+
+TEST(Steps, BatchSharesWeightsAndNotTheCache) {
+  const auto bytes = [](int64_t batch) {
+    return total(step_ops(kLlama1B, "bf16", {StepSpec::kDecode, batch, 128})).bytes_read;
+  };
+  EXPECT_EQ(bytes(4) - bytes(1), 3 * (32768 * 128 + 2 * 2048));
+}
+
+TEST(Steps, PrefillComputesTheHeadForTheLastPositionOnly) {
+  const auto ops = step_ops(kLlama1B, "bf16", {StepSpec::kPrefill, 1, 128});
+  for (const Op& op : ops) {
+    if (op.name == "head") {
+      EXPECT_EQ(bench_name(op), "inference/gemv/bf16/m:1/n:128256/k:2048");
+    }
+    if (op.name == "qkv") {
+      EXPECT_EQ(bench_name(op), "inference/gemm/bf16/m:128/n:3072/k:2048");
+    }
+  }
+}
+
+TEST(Steps, EveryLayerHasTheSameOps) {
+  const auto ops = step_ops(kLlama1B, "f32", {StepSpec::kDecode, 2, 64});
+  ASSERT_EQ(ops.size(), 1 + 16 * 9 + 4);
+  for (size_t i = 1; i < 1 + 15 * 9; ++i) EXPECT_EQ(bench_name(ops[i]), bench_name(ops[i + 9]));
+}
+
+}  // namespace
+}  // namespace membound
