@@ -54,6 +54,15 @@ struct Args {
   double scalar[kMaxScalars];
 };
 
+// The operands of buffer set `set`.
+inline Args resolve(const Args& args, int64_t set) {
+  Args resolved = args;
+  for (Operand& operand : resolved.buffer) {
+    operand.data = static_cast<char*>(operand.data) + set * operand.stride_bytes;
+  }
+  return resolved;
+}
+
 // One kernel over its operands. `depends` is the index of the latest launch of the same run whose
 // results it needs, -1 for none: a backend synchronises only where that demands it.
 struct Launch {

@@ -14,8 +14,13 @@ function(membound_add_backend name)
     PROPERTIES PREFIX ""
                OUTPUT_NAME ${name}
                LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/backends
-               INSTALL_RPATH "$ORIGIN:$ORIGIN/../lib")
-  install(TARGETS membound_${name} LIBRARY DESTINATION backends)
+               INSTALL_RPATH "$ORIGIN/../lib")
+  # Without the map, templates of libstdc++ would be shown too.
+  set(map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+  target_link_options(membound_${name} PRIVATE LINKER:--version-script=${map} LINKER:-z,defs)
+  set_property(TARGET membound_${name} APPEND PROPERTY LINK_DEPENDS ${map})
+  install(TARGETS membound_${name} RUNTIME_DEPENDENCY_SET membound_libraries
+          LIBRARY DESTINATION backends)
 endfunction()
 
 # Kernel files of all benches that end in SUFFIX, e.g. ".cpu.cpp".

@@ -51,14 +51,6 @@ class Barrier {
   alignas(64) std::atomic<uint32_t> phase_;
 };
 
-Args resolve(const Args& args, int64_t set) {
-  Args resolved = args;
-  for (auto& operand : resolved.buffer) {
-    operand.data = static_cast<char*>(operand.data) + set * operand.stride_bytes;
-  }
-  return resolved;
-}
-
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }

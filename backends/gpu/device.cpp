@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of a GPU backend: devices, their memory and the kernels of the module.
-#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -8,8 +7,8 @@
 #include <string>
 
 #include "backends/gpu/check.h"
-#include "backends/gpu/registry.h"
 #include "backends/gpu/measure.h"
+#include "backends/gpu/registry.h"
 
 namespace membound::gpu {
 namespace {

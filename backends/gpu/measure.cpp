@@ -17,14 +17,6 @@ namespace {
 // Enough to make the gap between two graphs small; few enough to be captured in milliseconds.
 constexpr int64_t kGraphNodes = 2048;
 
-Args resolve(const Args& args, int64_t set) {
-  Args resolved = args;
-  for (auto& operand : resolved.buffer) {
-    operand.data = static_cast<char*>(operand.data) + set * operand.stride_bytes;
-  }
-  return resolved;
-}
-
 // One program on a stream of its own. Stream order satisfies every dependency.
 class Queue {
  public:

@@ -8,6 +8,6 @@ extern const char* const kVersion;
 extern const char* const kGitRevision;  // "unknown" outside a checkout, "+" where it has changes
 extern const char* const kCompiler;
 extern const char* const kFlags;
-extern const char* const kGlibcFloor;  // oldest glibc that the executable starts with
+extern const char* const kGlibcFloor;  // of the build machine; a node needs this or a later one
 
 }  // namespace membound

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random floats for operands: a counter through a mixer, so that any part can be made by any thread.
-// Sign, mantissa and three exponent bits are random: high entropy, yet neither zero nor subnormal
-// (which would slow arithmetic down), also where two bf16 are read as one f32.
+// See random_bits.h.
 #include <cstdint>
 
 #include "backends/cpu/kernel.h"
+#include "benches/harness/fill/random_bits.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "benches/harness/fill/fill.cpu.cpp"
@@ -14,19 +13,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
 namespace {
-
-// Bits of 16 random bits as the upper half of a float with magnitude in [2^-8, 1).
-inline uint32_t float_bits(uint32_t random) {
-  const uint32_t sign = random & 0x8000u;
-  const uint32_t exponent = 119u + ((random >> 7) & 7u);
-  return sign | exponent << 7 | (random & 0x7fu);
-}
-
-inline uint32_t mix(uint32_t x) {
-  x = (x ^ (x >> 16)) * 0x7feb352du;
-  x = (x ^ (x >> 15)) * 0x846ca68bu;
-  return x ^ (x >> 16);
-}
 
 // Plain loops: the compiler turns them into vectors for each target.
 void FillBf16(const Args& args, Team team) {

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same bits as fill.cpu.cpp, which says why they are made like this.
+// The same bits as fill.cpu.cpp; random_bits.h says why they are made like this.
 #include <cmath>
 
 #include "backends/gpu/kernel.h"
+#include "benches/harness/fill/random_bits.h"
 
 namespace membound::gpu {
 namespace {
-
-__host__ __device__ uint32_t mix(uint32_t x) {
-  x = (x ^ (x >> 16)) * 0x7feb352du;
-  x = (x ^ (x >> 15)) * 0x846ca68bu;
-  return x ^ (x >> 16);
-}
-
-__device__ uint32_t float_bits(uint32_t random) {
-  return (random & 0x8000u) | (119u + ((random >> 7) & 7u)) << 7 | (random & 0x7fu);
-}
 
 // `move` shifts the exponent. One thread takes a pair, except for the last of an odd count.
 __global__ void fill_bf16(uint16_t* out, uint32_t seed, uint32_t move, int64_t n) {

@@ -36,13 +36,13 @@ namespace {
 // together. The thread's scratch, all in units of floats:
 struct Queries {
   int64_t count, d, padded;  // `padded`: d rounded up to whole steps of values
-  float* q;       // tiles of up to 8 queries, [d][queries of the tile]
-  float* acc;     // [count][padded], in the order of load_values
-  float* score;   // [count][kChunk]
-  float* most;    // [count] maximum so far
-  float* shrink;  // [count] factor for what was summed before this chunk
-  float* total;   // [count][kLanes] sums of exponentials, lane by lane
-  int64_t* limit; // [count] positions that each may see
+  float* q;                  // tiles of up to 8 queries, [d][queries of the tile]
+  float* acc;                // [count][padded], in the order of load_values
+  float* score;              // [count][kChunk]
+  float* most;               // [count] maximum so far
+  float* shrink;             // [count] factor for what was summed before this chunk
+  float* total;              // [count][kLanes] sums of exponentials, lane by lane
+  int64_t* limit;            // [count] positions that each may see
 };
 
 Queries reserve(int64_t count, int64_t d) {
@@ -115,9 +115,16 @@ float sum_of(const Queries& s, int64_t index) {
 struct Shape {
   int64_t sequences, tokens, nq, nkv, d, capacity, splits, group, row_stride, newest;
   explicit Shape(const Args& args)
-      : sequences(args.n[0]), tokens(args.n[1]), nq(args.n[2]), nkv(args.n[3]), d(args.n[4]),
-        capacity(args.n[5]), splits(args.n[1] > 1 ? 1 : std::max<int64_t>(1, args.n[6])),
-        group(nq / nkv), row_stride((nq + 2 * nkv) * d), newest(pointer<StepState>(args, 3)->position) {}
+      : sequences(args.n[0]),
+        tokens(args.n[1]),
+        nq(args.n[2]),
+        nkv(args.n[3]),
+        d(args.n[4]),
+        capacity(args.n[5]),
+        splits(args.n[1] > 1 ? 1 : std::max<int64_t>(1, args.n[6])),
+        group(nq / nkv),
+        row_stride((nq + 2 * nkv) * d),
+        newest(pointer<StepState>(args, 3)->position) {}
 };
 
 // The last of the splits to arrive combines all of them.
@@ -149,8 +156,7 @@ bool leave_part(const Queries& s, const Shape& shape, const Args& args, int64_t 
       reinterpret_cast<float*>(scratch + attention_counter_bytes(shape.sequences, shape.nq));
   const int64_t split = unit % shape.splits, kv_head = unit / shape.splits;
   for (int64_t g = 0; g < s.count; ++g) {
-    float* part =
-        parts + ((kv_head * shape.group + g) * shape.splits + split) * (shape.d + 2);
+    float* part = parts + ((kv_head * shape.group + g) * shape.splits + split) * (shape.d + 2);
     part[0] = s.most[g];
     part[1] = sum_of(s, g);
     for (int64_t i = 0; i < shape.d; ++i) part[2 + i] = value_of<T>(s, g, i);
@@ -184,8 +190,9 @@ void attend(const Shape& shape, const Args& args, int64_t unit, int64_t first, i
     return;
   }
   for (int64_t i = 0; i < s.count; ++i) {
-    float* out = pointer<float>(args, 4) + ((row + i / shape.group) * shape.nq +
-                                            kv_head * shape.group + i % shape.group) * shape.d;
+    float* out =
+        pointer<float>(args, 4) +
+        ((row + i / shape.group) * shape.nq + kv_head * shape.group + i % shape.group) * shape.d;
     const float total = sum_of(s, i);
     for (int64_t j = 0; j < shape.d; ++j) out[j] = value_of<T>(s, i, j) / total;
   }

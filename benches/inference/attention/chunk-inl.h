@@ -37,7 +37,8 @@ HWY_INLINE void load_keys(const float* block, int64_t i, int64_t lane, Vector& a
   b = load(block + (i + 1) * kCacheBlock + lane);
 }
 HWY_INLINE void load_keys(const uint16_t* block, int64_t i, int64_t lane, Vector& a, Vector& b) {
-  const WordVector words = load_words(block + i * kCacheBlock + 2 * lane);
+  WordVector words = load_words(block + i * kCacheBlock + 2 * lane);
+  keep(words);
   a = lower_half(words);
   b = upper_half(words);
 }
@@ -48,7 +49,8 @@ HWY_INLINE void load_values(const float* v, Vector& a, Vector& b) {
   b = load(v + kLanes);
 }
 HWY_INLINE void load_values(const uint16_t* v, Vector& a, Vector& b) {
-  const WordVector words = load_words(v);
+  WordVector words = load_words(v);
+  keep(words);
   a = lower_half(words);
   b = upper_half(words);
 }
@@ -65,8 +67,9 @@ int64_t value_index(int64_t i, int64_t d) {
 
 // score[query][position] of kQueries queries for kVectors vectors of positions.
 template <int kQueries, int kVectors, typename T>
-HWY_NOINLINE void score_tile(const float* HWY_RESTRICT q, const T* HWY_RESTRICT k, const T* upcoming,
-                             int64_t d, int64_t first, float* HWY_RESTRICT score) {
+HWY_NOINLINE void score_tile(const float* HWY_RESTRICT q, const T* HWY_RESTRICT k,
+                             const T* upcoming, int64_t d, int64_t first,
+                             float* HWY_RESTRICT score) {
   const Floats f;
   Vector sum[kQueries][kVectors];
   for (auto& row : sum) {
@@ -141,7 +144,8 @@ HWY_NOINLINE void value_tile(const float* HWY_RESTRICT weight, const float* HWY_
     Vector a, b;
     load_values(v + j * stride, a, b);
     for (int g = 0; g < kQueries; ++g) {
-      const Vector w = hn::Set(f, weight[g * kChunk + j]);
+      Vector w = hn::Set(f, weight[g * kChunk + j]);
+      keep(w);
       sum[g][0] = hn::MulAdd(a, w, sum[g][0]);
       sum[g][1] = hn::MulAdd(b, w, sum[g][1]);
     }
@@ -159,7 +163,8 @@ void sum_values(const float* weight, const float* shrink, const T* v, const T* u
   T small[kChunk * kValueStep];
   if (d < kValueStep) {
     std::fill(small, small + count * kValueStep, T(0));
-    for (int64_t j = 0; j < count; ++j) std::copy(v + j * d, v + (j + 1) * d, small + j * kValueStep);
+    for (int64_t j = 0; j < count; ++j)
+      std::copy(v + j * d, v + (j + 1) * d, small + j * kValueStep);
   }
   for (int64_t i = 0; i < queries;) {
     const int64_t size = tile_size(queries - i);

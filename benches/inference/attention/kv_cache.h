@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layout of the KV cache, which rope_append writes and attention reads, and attention's scratch.
+// The layout of the KV cache, which rope_append writes and attention reads, and attention's
+// scratch.
 #pragma once
 
 #include <cstdint>

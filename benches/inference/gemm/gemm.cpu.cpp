@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "hwy/foreach_target.h"
-// clang-format: keep the order; vectors need what foreach_target.h sets up.
+// Keep the order: what follows needs what foreach_target.h sets up.
 #include "backends/cpu/kernel.h"
 #include "benches/inference/gemm/tile-inl.h"
 
@@ -67,8 +67,8 @@ void panel_by_tokens(const Args& args, const float* x, float* panel, int64_t n, 
     float* y = pointer<float>(args, 2) + first * height + n;
     prefetch_block(w + kPanel * width, width, lines * first / m, lines * (first + tokens) / m);
     prefetch_outputs(y, height, tokens);
-    const Tile tile = {panel,  x + first * kBlock, count, y, height, columns,
-                       k > 0 || args.n[3] != 0};
+    const Tile tile = {panel,   x + first * kBlock,     count, y, height,
+                       columns, k > 0 || args.n[3] != 0};
     multiply_for[static_cast<size_t>(tokens - 1)](tile);
   }
 }

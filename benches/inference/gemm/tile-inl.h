@@ -153,7 +153,8 @@ HWY_NOINLINE void multiply(const Tile& tile) {
   for (int i = 0; i < kTokens; ++i) {
     float* y = tile.y + i * tile.stride;
     store_outputs(sum[i][0], y, tile.columns, tile.add);
-    if (tile.columns > kLanes) store_outputs(sum[i][1], y + kLanes, tile.columns - kLanes, tile.add);
+    if (tile.columns > kLanes)
+      store_outputs(sum[i][1], y + kLanes, tile.columns - kLanes, tile.add);
   }
 }
 

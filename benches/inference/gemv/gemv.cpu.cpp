@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "hwy/foreach_target.h"
-// clang-format: keep the order; vectors need what foreach_target.h sets up.
+// Keep the order: what follows needs what foreach_target.h sets up.
 #include "backends/cpu/kernel.h"
 #include "benches/inference/kernels/vectors-inl.h"
 
@@ -25,21 +25,10 @@ HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
-// Elements of k taken at once: so many that the block of activations stays in the L1, where every
-// pair of weight rows meets it.
-#ifndef XKB
-#define XKB 24
-#endif
-#ifndef XAH
-#define XAH 1024
-#endif
-#ifndef XP
-#define XP 8
-#endif
-constexpr int64_t kAhead = XAH;
-constexpr int64_t kActivationBytes = XKB * 1024;
-constexpr int64_t kStep = 2 * kLanes;   // elements of a row that one step of a loop takes
-constexpr int64_t kPairs = XP;           // pairs of rows that share a block of activations
+// Activations taken at once: a block of them stays in the L1, where every pair of rows meets it.
+constexpr int64_t kActivationBytes = 32 * 1024;
+constexpr int64_t kAhead = 2048;       // bytes that are prefetched ahead in rows taken as a whole
+constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
 
 // Two vectors of weights: the next ones of f32, even and odd elements of bf16, which is one
@@ -47,22 +36,34 @@ constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must 
 HWY_INLINE void load_step(const float* p, Vector& a, Vector& b) {
   a = load(p);
   b = load(p + kLanes);
+  keep(a);
+  keep(b);
 }
 HWY_INLINE void load_step(const uint16_t* p, Vector& a, Vector& b) {
-  const WordVector words = load_words(p);
+  WordVector words = load_words(p);
+  keep(words);
   a = lower_half(words);
   b = upper_half(words);
 }
 
-// Copies `count` activations in the order of load_step, with zeros up to a whole step.
+// Copies a step of activations in the order of load_step.
+template <typename T>
+void pack_step(const float* x, float* out) {
+  for (int64_t i = 0; i < kLanes; ++i) {
+    out[i] = x[sizeof(T) == 2 ? 2 * i : i];
+    out[kLanes + i] = x[sizeof(T) == 2 ? 2 * i + 1 : kLanes + i];
+  }
+}
+
+// The same for `count` activations, with zeros up to a whole step.
 template <typename T>
 void pack_activations(const float* x, int64_t count, float* out) {
-  for (int64_t k = 0; k < count; k += kStep) {
-    for (int64_t i = 0; i < kStep; ++i) {
-      const int64_t at = sizeof(T) == 2 ? i / 2 + i % 2 * kLanes : i;
-      out[k + at] = k + i < count ? x[k + i] : 0.0f;
-    }
-  }
+  int64_t k = 0;
+  for (; k + kStep <= count; k += kStep) pack_step<T>(x + k, out + k);
+  if (k == count) return;
+  float rest[kStep] = {};
+  std::copy(x + k, x + count, rest);
+  pack_step<T>(rest, out + k);
 }
 
 // A piece of two weight rows, and where the pieces lie that come after it.
@@ -97,8 +98,10 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
     load_step(a + k, a0, a1);
     load_step(b + k, b0, b1);
     for (int i = 0; i < kTokens; ++i) {
-      const Vector x0 = load(x + i * stride + k);
-      const Vector x1 = load(x + i * stride + k + kLanes);
+      Vector x0 = load(x + i * stride + k);
+      Vector x1 = load(x + i * stride + k + kLanes);
+      keep(x0);
+      keep(x1);
       sum[i][0] = hn::MulAdd(a0, x0, sum[i][0]);
       sum[i][1] = hn::MulAdd(b0, x0, sum[i][1]);
       sum[i][0] = hn::MulAdd(a1, x1, sum[i][0]);
@@ -171,20 +174,25 @@ void some_pairs(const Args& args, const float* x, int64_t block, float* sums, Ra
     for (int64_t at = 0; at < 2 * m; ++at) {
       float* out = y + at / 2 * height + row[at % 2];
       if (at % 2 == 1 && row[0] == row[1]) continue;
-      *out = (args.n[3] ? *out : 0.0f) + sum_lanes(hn::Load(Floats(), sums + (i * 2 * m + at) * kLanes));
+      *out = (args.n[3] ? *out : 0.0f) +
+             sum_lanes(hn::Load(Floats(), sums + (i * 2 * m + at) * kLanes));
     }
   }
 }
 
+// Pairs of rows that share a block of activations before the next block comes. Few tokens take the
+// rows as a whole; more pairs then mean fewer stops to reduce sums.
+int64_t pairs_at_once(int64_t m) { return std::max<int64_t>(8, 64 / m); }
+
 template <typename T>
 void gemv(const Args& args, Team team) {
   static thread_local Scratch scratch;
-  const int64_t m = args.n[0], width = args.n[2];
+  const int64_t m = args.n[0], width = args.n[2], at_once = pairs_at_once(m);
   const Range rows = share(args.n[1], 16, team);
   const int64_t fits = std::max(kActivationBytes / 4 / m / 64 * 64, 2 * kStep);
   const int64_t block = std::min(fits, (width + kStep - 1) / kStep * kStep);
   const int64_t blocks = (width + block - 1) / block;
-  float* x = scratch.reserve((blocks * block + kPairs * 2 * kLanes) * m);
+  float* x = scratch.reserve((blocks * block + at_once * 2 * kLanes) * m);
   float* sums = x + blocks * block * m;
   for (int64_t k = 0; k < width; k += block) {
     for (int64_t i = 0; i < m; ++i) {
@@ -193,9 +201,8 @@ void gemv(const Args& args, Team team) {
     }
   }
   const int64_t half = (rows.end - rows.begin + 1) / 2;
-  for (int64_t i = 0; i < half; i += kPairs) {
-    some_pairs<T>(args, x, block, sums, rows, half, rows.begin + i,
-                  std::min(kPairs, half - i));
+  for (int64_t i = 0; i < half; i += at_once) {
+    some_pairs<T>(args, x, block, sums, rows, half, rows.begin + i, std::min(at_once, half - i));
   }
 }
 

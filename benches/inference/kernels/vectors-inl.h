@@ -78,6 +78,17 @@ HWY_INLINE Vector upper_half(WordVector words) {
   return hn::BitCast(Floats(), hn::And(words, hn::Set(Words(), 0xffff0000u)));
 }
 
+// Keeps a loaded vector in its register. GCC otherwise repeats the load in each operation that uses
+// it, and loads, not FMAs, were what the loops waited for.
+template <typename V>
+HWY_INLINE void keep(V& v) {
+#if HWY_TARGET <= HWY_AVX2
+  __asm__("" : "+v"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
 HWY_INLINE float sum_lanes(Vector v) { return hn::GetLane(hn::SumOfLanes(Floats(), v)); }
 HWY_INLINE float max_lanes(Vector v) { return hn::GetLane(hn::MaxOfLanes(Floats(), v)); }
 

@@ -33,7 +33,8 @@ HWY_INLINE Vector silu(Vector gate, Vector up) {
 void part_of_row(const float* gate, const float* up, int64_t count, float* out) {
   const Floats d;
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) hn::StoreU(silu(load(gate + i), load(up + i)), d, out + i);
+  for (; i + kLanes <= count; i += kLanes)
+    hn::StoreU(silu(load(gate + i), load(up + i)), d, out + i);
   for (; i < count; ++i) out[i] = hn::GetLane(silu(hn::Set(d, gate[i]), hn::Set(d, up[i])));
 }
 
