@@ -16,8 +16,8 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int64_t kWordsPerLine = 16;
-constexpr int64_t kLines = 4;            // of each stream in one turn
-constexpr int64_t kAheadWords = 16 * 16;  // 1 KiB
+constexpr int64_t kLines = 2;          // of each stream in one turn
+constexpr int64_t kAheadWords = 8 * 16;  // 512 bytes
 
 // XOR of [begin, end), whole turns of both halves; returns what is left through `rest`.
 template <class D>

@@ -25,9 +25,8 @@ HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
-// Activations taken at once: a block of them stays in the L1, where every pair of rows meets it.
-constexpr int64_t kActivationBytes = 32 * 1024;
-constexpr int64_t kAhead = 2048;       // bytes that are prefetched ahead in rows taken as a whole
+constexpr int64_t kAhead = 2048;       // bytes that are prefetched ahead in a row
+constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
 
@@ -66,18 +65,15 @@ void pack_activations(const float* x, int64_t count, float* out) {
   pack_step<T>(rest, out + k);
 }
 
-// A piece of two weight rows, and where the pieces lie that come after it.
+// Two weight rows, far apart: one core gets more bytes a second from two streams than from one.
 template <typename T>
 struct Pair {
   const T* a;
   const T* b;
-  const T* next_a;
-  const T* next_b;
 };
 
-// Adds the products of a piece of two rows with kTokens tokens to sums[token][row], vectors that
-// are reduced once a row is complete. Two rows far apart: one core gets more bytes a second from
-// two streams than from one.
+// Adds the products of two rows with kTokens tokens to sums[token][row], vectors that are reduced
+// later.
 template <int kTokens, typename T>
 HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x, int64_t stride,
                                 int64_t count, float* HWY_RESTRICT sums) {
@@ -91,8 +87,8 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
   const T* HWY_RESTRICT b = pair.b;
   for (int64_t k = 0; k < count; k += kStep) {
     for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
-      prefetch(pair.next_a + k + at);
-      prefetch(pair.next_b + k + at);
+      prefetch(a + k + at + kAhead / static_cast<int64_t>(sizeof(T)));
+      prefetch(b + k + at + kAhead / static_cast<int64_t>(sizeof(T)));
     }
     Vector a0, a1, b0, b1;
     load_step(a + k, a0, a1);
@@ -123,7 +119,7 @@ constexpr std::array<Multiply<T>, sizeof...(kTokens)> multiplies(
   return {multiply_pair<kTokens + 1, T>...};
 }
 
-// One piece of two rows with all tokens.
+// Two rows with all tokens.
 template <typename T>
 void all_tokens(const Pair<T>& pair, const float* x, int64_t stride, int64_t m, int64_t count,
                 float* sums) {
@@ -138,7 +134,7 @@ void all_tokens(const Pair<T>& pair, const float* x, int64_t stride, int64_t m, 
     T rest[2][kStep] = {};
     std::copy(pair.a + whole, pair.a + count, rest[0]);
     std::copy(pair.b + whole, pair.b + count, rest[1]);
-    call({rest[0], rest[1], rest[0], rest[1]}, x + first * stride + whole, stride, kStep,
+    call({rest[0], rest[1]}, x + first * stride + whole, stride, kStep,
          sums + first * 2 * kLanes);
   }
 }
@@ -148,62 +144,66 @@ int64_t partner(int64_t row, int64_t half, Range rows) {
   return row + half < rows.end ? row + half : row;
 }
 
+// Sums `count` vectors that lie `stride` apart into y[0, count). Whole lines go past the caches: by
+// the time that a row is done its weights have pushed y out of them, and a store that has to fetch
+// its line holds the stream of weights up for as long as memory takes to answer.
+HWY_INLINE void write_rows(float* y, const float* sums, int64_t stride, int64_t count,
+                           bool accumulate) {
+  constexpr int64_t kLine = 16;
+  alignas(64) float line[kLine];
+  for (int64_t i = 0; i < count; i += kLine) {
+    const int64_t rows = std::min(kLine, count - i);
+    for (int64_t j = 0; j < rows; ++j) {
+      line[j] = (accumulate ? y[i + j] : 0.0f) +
+                sum_lanes(hn::Load(Floats(), sums + (i + j) * stride));
+    }
+    if (rows == kLine && reinterpret_cast<uintptr_t>(y + i) % sizeof line == 0) {
+      for (int64_t j = 0; j < kLine; j += kLanes) hn::Stream(load(line + j), Floats(), y + i + j);
+    } else {
+      std::copy(line, line + rows, y + i);
+    }
+  }
+}
+
 // Rows [first, first + pairs) and their partners.
 template <typename T>
-void some_pairs(const Args& args, const float* x, int64_t block, float* sums, Range rows,
+void some_pairs(const Args& args, const float* x, int64_t stride, float* sums, Range rows,
                 int64_t half, int64_t first, int64_t pairs) {
   const int64_t m = args.n[0], height = args.n[1], width = args.n[2];
   const T* w = pointer<T>(args, 0);
   float* y = pointer<float>(args, 2);
   std::fill(sums, sums + pairs * m * 2 * kLanes, 0.0f);
-  for (int64_t k = 0; k < width; k += block) {
-    const int64_t count = std::min(block, width - k);
-    for (int64_t i = 0; i < pairs; ++i) {
-      const T* a = w + (first + i) * width + k;
-      const T* b = w + partner(first + i, half, rows) * width + k;
-      const bool leap = i == pairs - 1 && k + count < width;  // to the first pair's next piece
-      const int64_t ahead = block >= width ? kAhead / static_cast<int64_t>(sizeof(T))
-                            : leap         ? block - i * width
-                                           : width;
-      all_tokens<T>({a, b, a + ahead, b + ahead}, x + k * m, block, m, count,
-                    sums + i * m * 2 * kLanes);
-    }
-  }
   for (int64_t i = 0; i < pairs; ++i) {
-    const int64_t row[2] = {first + i, partner(first + i, half, rows)};
-    for (int64_t at = 0; at < 2 * m; ++at) {
-      float* out = y + at / 2 * height + row[at % 2];
-      if (at % 2 == 1 && row[0] == row[1]) continue;
-      *out = (args.n[3] ? *out : 0.0f) +
-             sum_lanes(hn::Load(Floats(), sums + (i * 2 * m + at) * kLanes));
+    const T* a = w + (first + i) * width;
+    const T* b = w + partner(first + i, half, rows) * width;
+    all_tokens<T>({a, b}, x, stride, m, width, sums + i * m * 2 * kLanes);
+  }
+  for (int64_t token = 0; token < m; ++token) {
+    for (int64_t side = 0; side < 2; ++side) {
+      const int64_t row = first + side * half;
+      write_rows(y + token * height + row, sums + (2 * token + side) * kLanes, 2 * m * kLanes,
+                 std::min(pairs, rows.end - row), args.n[3] != 0);
     }
   }
 }
 
-// Pairs of rows that share a block of activations before the next block comes. Few tokens take the
-// rows as a whole; more pairs then mean fewer stops to reduce sums.
-int64_t pairs_at_once(int64_t m) { return std::max<int64_t>(8, 64 / m); }
-
 template <typename T>
 void gemv(const Args& args, Team team) {
   static thread_local Scratch scratch;
-  const int64_t m = args.n[0], width = args.n[2], at_once = pairs_at_once(m);
-  const Range rows = share(args.n[1], 16, team);
-  const int64_t fits = std::max(kActivationBytes / 4 / m / 64 * 64, 2 * kStep);
-  const int64_t block = std::min(fits, (width + kStep - 1) / kStep * kStep);
-  const int64_t blocks = (width + block - 1) / block;
-  float* x = scratch.reserve((blocks * block + at_once * 2 * kLanes) * m);
-  float* sums = x + blocks * block * m;
-  for (int64_t k = 0; k < width; k += block) {
-    for (int64_t i = 0; i < m; ++i) {
-      pack_activations<T>(pointer<float>(args, 1) + i * width + k, std::min(block, width - k),
-                          x + k * m + i * block);
-    }
+  const int64_t m = args.n[0], width = args.n[2];
+  const int64_t stride = (width + kStep - 1) / kStep * kStep;
+  float* x = scratch.reserve((stride + kRows * 2 * kLanes) * m);
+  for (int64_t i = 0; i < m; ++i) {
+    pack_activations<T>(pointer<float>(args, 1) + i * width, width, x + i * stride);
   }
-  const int64_t half = (rows.end - rows.begin + 1) / 2;
-  for (int64_t i = 0; i < half; i += at_once) {
-    some_pairs<T>(args, x, block, sums, rows, half, rows.begin + i, std::min(at_once, half - i));
+  const Range rows = share(args.n[1], kRows, team);
+  const int64_t count = rows.end - rows.begin;
+  const int64_t half = ((count + 1) / 2 + kRows - 1) / kRows * kRows;
+  for (int64_t i = 0; i < half; i += kRows) {
+    some_pairs<T>(args, x, stride, x + stride * m, rows, half, rows.begin + i,
+                  std::min({kRows, half - i, count - i}));
   }
+  hwy::FlushStream();
 }
 
 void gemv_bf16(const Args& args, Team team) { gemv<uint16_t>(args, team); }

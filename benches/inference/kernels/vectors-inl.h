@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "hwy/aligned_allocator.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -95,15 +96,20 @@ HWY_INLINE float max_lanes(Vector v) { return hn::GetLane(hn::MaxOfLanes(Floats(
 HWY_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 HWY_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-// Memory of one thread that grows and stays; kernels call reserve() each time.
+// Memory of one thread that grows and stays; kernels call reserve() each time. It begins a quarter
+// into a page: rows of weights often are whole pages, and where activations then fall on the sets of
+// the L1 decides whether they stay there (a gemv of 4 rows lost 30 % at 0.5 to 0.7 KiB and 2 KiB).
 class Scratch {
+  static constexpr uintptr_t kPage = 4096;  // bytes
+
  public:
   float* reserve(int64_t floats) {
     if (floats > capacity_) {
-      memory_ = hwy::AllocateAligned<float>(static_cast<size_t>(floats));
+      memory_ = hwy::AllocateAligned<float>(static_cast<size_t>(floats) + 2 * kPage);
       capacity_ = floats;
     }
-    return memory_.get();
+    const auto page = (reinterpret_cast<uintptr_t>(memory_.get()) + kPage - 1) / kPage;
+    return reinterpret_cast<float*>(page * kPage + kPage / 4);
   }
 
  private:
