@@ -25,7 +25,7 @@ HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kAhead = 2048;       // bytes that are prefetched ahead in a row
+constexpr int64_t kAhead = 2560;       // bytes that are prefetched ahead in a row
 constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
