@@ -113,12 +113,12 @@ struct Telemetry {
 
 // Filled by measure(). The arrays are the caller's; `stamps` may be null.
 struct Measurement {
-  double* seconds;         // [samples] of the slowest placed program, all runs of a sample
-  Telemetry* telemetry;    // [samples]
-  double* stamps;          // [stamp_capacity] end of each launch of the last run, seconds from start
+  double* seconds;       // [samples] of the slowest placed program, all runs of a sample
+  Telemetry* telemetry;  // [samples]
+  double* stamps;        // [stamp_capacity] end of each launch of the last run, seconds from start
   int64_t stamp_capacity;
-  int32_t samples;         // how many were taken
-  char stop_reason[64];    // empty: all that the plan asked for
+  int32_t samples;       // how many were taken
+  char stop_reason[64];  // empty: all that the plan asked for
 };
 
 // The table. Devices are numbered from 0; every function may be called from one thread at a time.
@@ -128,7 +128,8 @@ struct BackendApi {
   // Number of devices; 0 is no error and then *why_none says the reason.
   int32_t (*device_count)(const char** why_none);
   void (*device_info)(int32_t device, DeviceInfo* out, Status* status);
-  // Memory, touched and ready; `domain` is a NUMA or HBM target, -1 spreads over all. Null on error.
+  // Memory, touched and ready; `domain` is a NUMA or HBM target, -1 spreads over all. Null on
+  // error.
   void* (*alloc)(int32_t device, int64_t bytes, MemoryKind kind, int32_t domain, Status* status);
   void (*release)(int32_t device, void* data);
   // Either side may be host memory.

@@ -14,9 +14,9 @@ namespace membound {
 
 // One module, opened or not. Modules are never closed: their threads may outlive any use.
 struct Backend {
-  std::string name;     // of the backend, or of the file where it could not be opened
+  std::string name;  // of the backend, or of the file where it could not be opened
   std::string path;
-  std::string reason;   // why it is absent or has no device; empty otherwise
+  std::string reason;               // why it is absent or has no device; empty otherwise
   const BackendApi* api = nullptr;  // null: not loaded
   int32_t device_count = 0;
 };

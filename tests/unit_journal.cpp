@@ -31,9 +31,10 @@ Result run(const std::string& script, const std::string& flags) {
   const auto path = std::filesystem::temp_directory_path() /
                     ("membound_journal_" + std::to_string(getpid()) + ".jsonl");
   std::filesystem::remove(path);
-  const std::string command = "MEMBOUND_FAKE=" + script + " " BENCH " --backends=" FAKE_BACKENDS
-                              " --device=fake:0 --out=" + path.string() + " " + flags +
-                              " >/dev/null 2>&1";
+  const std::string command =
+      "MEMBOUND_FAKE=" + script +
+      " " BENCH " --backends=" FAKE_BACKENDS " --device=fake:0 --out=" + path.string() + " " +
+      flags + " >/dev/null 2>&1";
   const int status = std::system(command.c_str());
   Result result{WEXITSTATUS(status), {}};
   std::ifstream file(path);
@@ -85,7 +86,8 @@ TEST(Journal, ThrottledSamplesAreTaggedAndKept) {
 
 TEST(Journal, DriftShowsInTheSamples) {
   const auto samples = run("drift=0.01", kRead).of("sample");
-  EXPECT_GT(samples.back()["seconds"].get<double>(), samples.front()["seconds"].get<double>() * 1.03);
+  EXPECT_GT(samples.back()["seconds"].get<double>(),
+            samples.front()["seconds"].get<double>() * 1.03);
 }
 
 TEST(Journal, AHangKeepsWhatWasFinished) {
@@ -101,7 +103,8 @@ TEST(Journal, AFailureOfOneBenchLeavesTheOthers) {
   const Result result = run("fail_at=30", "--benchmark_filter=cold");
   EXPECT_EQ(result.code, 2);
   ASSERT_EQ(result.of("error").size(), 1u);
-  EXPECT_NE(result.of("error")[0]["reason"].get<std::string>().find("fake.cpp:"), std::string::npos);
+  EXPECT_NE(result.of("error")[0]["reason"].get<std::string>().find("fake.cpp:"),
+            std::string::npos);
   EXPECT_GE(result.of("done").size(), 8u);
 }
 

@@ -33,7 +33,8 @@ TEST(Options, ProfilesSetWhatFlagsMayChange) {
 }
 
 TEST(Options, TheProcessThatRunsStepsHasItsOwnTimeCap) {
-  EXPECT_LT(parse({"--suite=steps"}).time_cap_seconds, parse({"--suite=ceilings"}).time_cap_seconds);
+  EXPECT_LT(parse({"--suite=steps"}).time_cap_seconds,
+            parse({"--suite=ceilings"}).time_cap_seconds);
   EXPECT_EQ(parse({"--suite=steps", "--time-cap=7"}).time_cap_seconds, 7);
 }
 

@@ -61,8 +61,8 @@ T* pointer(const Args& args, int index) {
 #define MEMBOUND_CONCAT(a, b) MEMBOUND_CONCAT_(a, b)
 
 // `function` was made known with HWY_EXPORT in the same namespace.
-#define MEMBOUND_CPU_KERNEL(name, function)                                                    \
-  static const ::membound::cpu::Registrar MEMBOUND_CONCAT(kernel_registrar_, __COUNTER__)(     \
-      name, [](const ::membound::Args& args, ::membound::cpu::Team team) {                     \
-        HWY_DYNAMIC_DISPATCH(function)(args, team);                                            \
+#define MEMBOUND_CPU_KERNEL(name, function)                                                \
+  static const ::membound::cpu::Registrar MEMBOUND_CONCAT(kernel_registrar_, __COUNTER__)( \
+      name, [](const ::membound::Args& args, ::membound::cpu::Team team) {                 \
+        HWY_DYNAMIC_DISPATCH(function)(args, team);                                        \
       })

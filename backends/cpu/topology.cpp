@@ -108,9 +108,7 @@ double timer_tick_seconds() {
 
 }  // namespace
 
-int32_t core_count() {
-  return std::max(1, hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_CORE));
-}
+int32_t core_count() { return std::max(1, hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_CORE)); }
 
 void bind_thread(int32_t index) {
   const hwloc_obj_t core = hwloc_get_obj_by_type(topology(), HWLOC_OBJ_CORE, index);

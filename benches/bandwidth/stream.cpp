@@ -46,7 +46,7 @@ Check check_stream(const Device& device, const Stream& stream, Launch launch) {
   const auto a = device.to_host<float>(launch.args.buffer[0].data, n + 1);
   Check check{.what = "every element against float64", .bound = 1.2e-7};
   for (int64_t i = 0; i < n; ++i) {
-    const double size = std::abs(static_cast<double>(b[i])) + kStreamScalar * std::abs(c[i]);
+    const double size = kStreamScalar * (std::abs(static_cast<double>(b[i])) + std::abs(c[i]));
     const double error = std::abs(a[i] - stream.reference(b[i], c[i])) / size;
     check.max_error = std::max(check.max_error, error);
   }
@@ -93,13 +93,14 @@ std::vector<Case> stream_cases(Workspace& workspace, int operands) {
 }
 
 Bench stream_bench(const Stream& stream) {
-  return {.family = "bandwidth",
-          .name = stream.name,
-          .question = stream.question,
-          .stage = Stage::kCeiling,
-          .cases = [stream](Workspace& w) { return stream_cases(w, stream.reads + stream.writes); },
-          .kernels = {stream.name + "/f32", "fill/bf16"},
-          .prepare = [stream](Workspace& w, const Case& c) { return prepare_stream(w, stream, c); }};
+  return {
+      .family = "bandwidth",
+      .name = stream.name,
+      .question = stream.question,
+      .stage = Stage::kCeiling,
+      .cases = [stream](Workspace& w) { return stream_cases(w, stream.reads + stream.writes); },
+      .kernels = {stream.name + "/f32", "fill/bf16"},
+      .prepare = [stream](Workspace& w, const Case& c) { return prepare_stream(w, stream, c); }};
 }
 
 }  // namespace membound

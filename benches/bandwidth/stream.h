@@ -3,7 +3,8 @@
 // one pass a launch, in two curves that must not be confused:
 //   hot   the same working set again and again: caches, up to memory
 //   cold  every launch takes the next `bytes` of a pool of at least four last-level caches
-// `bytes` counts what the loop reads and writes; lines fetched for ordinary stores are listed apart.
+// `bytes` counts what the loop reads and writes; lines fetched for ordinary stores are listed
+// apart.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What membound-bench can be asked to do. Each returns the process's exit code and throws InputError
-// for what the user has to mend.
+// What membound-bench can be asked to do. Each returns the process's exit code and throws
+// InputError for what the user has to mend.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bench is one question. It is data: which cases there are, what one launch does, how its operands
-// are made and how its result is checked. It times nothing; the runner does.
+// A bench is one question. It is data: which cases there are, what one launch does, how its
+// operands are made and how its result is checked. It times nothing; the runner does.
 #pragma once
 
 #include <algorithm>
@@ -40,12 +40,12 @@ struct Prepared {
   std::string kernel;  // the one that the question is about
   std::vector<Launch> launches;
   bool ordered = true;
-  std::vector<Buffer> buffers;   // that the launches point into
-  Work work;                     // of one run of the program
-  int64_t rotation = 1;          // buffer sets
-  int64_t footprint_bytes = 0;   // of the largest operand, over all sets
-  bool cold = false;             // claims that its data come from memory
-  int32_t compute_units = 0;     // limit, 0: all
+  std::vector<Buffer> buffers;          // that the launches point into
+  Work work;                            // of one run of the program
+  int64_t rotation = 1;                 // buffer sets
+  int64_t footprint_bytes = 0;          // of the largest operand, over all sets
+  bool cold = false;                    // claims that its data come from memory
+  int32_t compute_units = 0;            // limit, 0: all
   std::function<void()> before_sample;  // may be empty
   std::function<Check()> check;         // result against an independent reference
 

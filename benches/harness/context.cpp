@@ -60,13 +60,14 @@ json backends_json(const std::vector<Backend>& backends) {
   json list = json::array();
   for (const auto& backend : backends) {
     const bool loaded = backend.api != nullptr;
-    list.push_back({{"name", backend.name},
-                    {"loaded", loaded},
-                    {"devices", backend.device_count},
-                    {"reason", backend.reason},
-                    {"path", backend.path},
-                    {"architectures", loaded ? json::parse(backend.api->architectures, nullptr, false)
-                                             : json::object()}});
+    list.push_back(
+        {{"name", backend.name},
+         {"loaded", loaded},
+         {"devices", backend.device_count},
+         {"reason", backend.reason},
+         {"path", backend.path},
+         {"architectures",
+          loaded ? json::parse(backend.api->architectures, nullptr, false) : json::object()}});
   }
   return list;
 }

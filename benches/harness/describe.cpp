@@ -14,10 +14,8 @@ namespace {
 using nlohmann::json;
 
 json launch_json(const Op& op) {
-  return {{"op", op.name},
-          {"bench", bench_name(op)},
-          {"layer", op.layer},
-          {"work", to_json(op.work)}};
+  return {
+      {"op", op.name}, {"bench", bench_name(op)}, {"layer", op.layer}, {"work", to_json(op.work)}};
 }
 
 json step_json(const Options& options, const StepSpec& step) {
@@ -47,9 +45,8 @@ int print_work(const Options& options) {
   for (const int64_t tokens : options.prefills) {
     programs.push_back(step_json(options, {StepSpec::kPrefill, 1, tokens}));
   }
-  const json whole = {{"model", to_json(*options.model)},
-                      {"dtype", options.dtype},
-                      {"programs", programs}};
+  const json whole = {
+      {"model", to_json(*options.model)}, {"dtype", options.dtype}, {"programs", programs}};
   std::cout << whole.dump() << "\n";
   return 0;
 }
@@ -70,9 +67,8 @@ int list(const Options& options) {
                     {"question", bench.question},
                     {"devices", devices}});
   }
-  const json whole = {{"backends", backends_json(backends)},
-                      {"benches", rows},
-                      {"glibc_floor", kGlibcFloor}};
+  const json whole = {
+      {"backends", backends_json(backends)}, {"benches", rows}, {"glibc_floor", kGlibcFloor}};
   std::cout << whole.dump() << "\n";
   return 0;
 }

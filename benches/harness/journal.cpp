@@ -34,8 +34,8 @@ void Journal::write(const nlohmann::json& line) {
   for (size_t left = text.size(); left > 0;) {
     const ssize_t written = ::write(file_, next, left);
     if (written < 0 && errno == EINTR) continue;
-    MEMBOUND_CHECK(written > 0, std::string("the journal can't be written: ") +
-                                    std::strerror(errno));
+    MEMBOUND_CHECK(written > 0,
+                   std::string("the journal can't be written: ") + std::strerror(errno));
     next += written;
     left -= static_cast<size_t>(written);
   }

@@ -35,6 +35,7 @@ std::vector<Device> need_devices(const Options& options, const std::vector<Backe
 
 void print_entry(const Entry& entry) {
   if (entry.seconds.empty()) {
+    if (entry.failure.empty()) return;  // filtered out
     std::printf("%-72s %s\n", entry.name.c_str(), entry.failure.c_str());
     return;
   }

@@ -152,12 +152,14 @@ const std::map<std::string, Action>& actions() {
 // These two would change what a sample is.
 void refuse(const std::string& flag) {
   if (flag == "--benchmark_min_time") {
-    throw InputError("--benchmark_min_time has no effect on calibrated samples; use "
-                     "--sample-seconds=S for the shortest sample or --time-cap=S for the process");
+    throw InputError(
+        "--benchmark_min_time has no effect on calibrated samples; use "
+        "--sample-seconds=S for the shortest sample or --time-cap=S for the process");
   }
   if (flag == "--benchmark_repetitions") {
-    throw InputError("--benchmark_repetitions: repetitions are samples here; use --min-samples=N "
-                     "and --max-samples=N");
+    throw InputError(
+        "--benchmark_repetitions: repetitions are samples here; use --min-samples=N "
+        "and --max-samples=N");
   }
 }
 

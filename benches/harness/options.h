@@ -29,12 +29,12 @@ struct Options {
   std::vector<int64_t> contexts;
   std::vector<int64_t> prefills;  // tokens
 
-  double sample_seconds = 0.02;   // shortest sample
-  double relative_error = 0.01;   // of the median, at which a bench has converged
+  double sample_seconds = 0.02;  // shortest sample
+  double relative_error = 0.01;  // of the median, at which a bench has converged
   int32_t min_samples = 5;
   int32_t max_samples = 20;
-  double time_cap_seconds = 60;   // of measuring, for the whole process
-  double hang_seconds = 120;      // after which one sample is taken for a hang
+  double time_cap_seconds = 60;  // of measuring, for the whole process
+  double hang_seconds = 120;     // after which one sample is taken for a hang
   int32_t process_index = 0;
 
   std::vector<std::string> benchmark_arguments;  // passed on to Google Benchmark

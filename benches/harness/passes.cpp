@@ -14,8 +14,8 @@ namespace {
 
 using benchmark::BenchmarkReporter;
 
-// Keeps what each pass reports, so that one file can be written at the end. What a person sees comes
-// from the runner.
+// Keeps what each pass reports, so that one file can be written at the end. What a person sees
+// comes from the runner.
 class Collector : public BenchmarkReporter {
  public:
   bool ReportContext(const Context& context) override {
@@ -62,8 +62,8 @@ void take_repetition(benchmark::State& state, Runner& runner, Entry& entry, int3
 }
 
 // All entries, or those that want more; returns how many.
-size_t register_entries(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries,
-                        int32_t pass, int32_t repetitions) {
+size_t register_entries(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries, int32_t pass,
+                        int32_t repetitions) {
   benchmark::ClearRegisteredBenchmarks();
   size_t registered = 0;
   for (auto& entry : entries) {

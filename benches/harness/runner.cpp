@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kTicksPerSample = 1000;    // of the device's clock, at least
+constexpr double kTicksPerSample = 1000;     // of the device's clock, at least
 constexpr double kDisturbedFraction = 0.05;  // of the units' time lost to others
 
 const char* stage_name(Stage stage, bool anchor) {
@@ -94,9 +94,8 @@ std::vector<std::unique_ptr<Entry>> Runner::plan(
       if (!bench.runs_on(workspace->device())) continue;
       for (Case& c : bench.cases(*workspace)) {
         const std::string name = case_name(bench, c);
-        entries.push_back(std::make_unique<Entry>(
-            Entry{.bench = &bench, .shape = std::move(c), .workspace = workspace.get(),
-                  .name = name}));
+        entries.push_back(std::make_unique<Entry>(Entry{
+            .bench = &bench, .shape = std::move(c), .workspace = workspace.get(), .name = name}));
       }
     }
   }
@@ -188,10 +187,8 @@ void Runner::fail(Entry& entry, const std::string& type, const std::string& reas
   entry.failure = reason;
   entry.done = true;
   entry.prepared.reset();
-  journal_.write({{"type", type},
-                  {"bench", entry.name},
-                  {"device", entry.device()},
-                  {"reason", reason}});
+  journal_.write(
+      {{"type", type}, {"bench", entry.name}, {"device", entry.device()}, {"reason", reason}});
 }
 
 void Runner::finish(Entry& entry, const std::string& stop_reason) {
@@ -214,8 +211,7 @@ void Runner::finish(Entry& entry, const std::string& stop_reason) {
 bool Runner::wants_more(const Entry& entry) const {
   const auto samples = static_cast<int32_t>(entry.seconds.size());
   if (entry.done || samples >= options_.max_samples) return false;
-  return samples < options_.min_samples ||
-         relative_error(entry.seconds) > options_.relative_error;
+  return samples < options_.min_samples || relative_error(entry.seconds) > options_.relative_error;
 }
 
 void Runner::journal_bench(const Entry& entry) {
@@ -227,16 +223,15 @@ void Runner::journal_bench(const Entry& entry) {
        {"device", entry.device()},
        {"family", entry.bench->family},
        {"question", entry.bench->question},
-       {"stage", stage_name(entry.bench->stage,
-                            options_.suite == Suite::kSteps && entry.bench->anchor)},
+       {"stage",
+        stage_name(entry.bench->stage, options_.suite == Suite::kSteps && entry.bench->anchor)},
        {"dtype", entry.shape.dtype},
        {"keys", keys_json(entry.shape.keys)},
        {"work", membound::to_json(prepared.work)},
        {"mode", prepared.cold ? "cold" : "hot"},
        {"footprint_bytes", prepared.footprint_bytes},
        {"rotation", prepared.rotation},
-       {"footprint_ok",
-        !prepared.cold || entry.workspace->is_cold(prepared.footprint_bytes)},
+       {"footprint_ok", !prepared.cold || entry.workspace->is_cold(prepared.footprint_bytes)},
        {"check",
         {{"ok", entry.check.ok},
          {"what", entry.check.what},

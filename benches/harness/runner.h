@@ -21,12 +21,12 @@ struct Entry {
   const Bench* bench;
   Case shape;
   Workspace* workspace;
-  std::string name;        // without the device
+  std::string name;  // without the device
   std::optional<Prepared> prepared;
   Check check;
-  int64_t runs = 1;        // of the program in one sample
+  int64_t runs = 1;             // of the program in one sample
   std::vector<double> seconds;  // per run, one a sample
-  std::string failure;     // why it was skipped or went wrong; empty: neither
+  std::string failure;          // why it was skipped or went wrong; empty: neither
   bool done = false;
 
   std::string device() const { return workspace->device().id(); }

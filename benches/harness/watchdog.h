@@ -13,8 +13,8 @@ namespace membound {
 
 class Watchdog {
  public:
-  // `on_hang` gets the name that was armed and runs on the watchdog's thread; then the process exits
-  // with code 2.
+  // `on_hang` gets the name that was armed and runs on the watchdog's thread; then the process
+  // exits with code 2.
   Watchdog(double seconds, std::function<void(const std::string&)> on_hang);
   ~Watchdog();
 

@@ -10,9 +10,9 @@
 namespace membound {
 
 struct Work {
-  int64_t bytes_read = 0;      // from memory: streams, weights, KV cache, embedding rows
-  int64_t bytes_written = 0;   // to memory: streams, KV cache
-  int64_t activation_bytes = 0;     // read and written by a transformer's ops; stays in caches
+  int64_t bytes_read = 0;            // from memory: streams, weights, KV cache, embedding rows
+  int64_t bytes_written = 0;         // to memory: streams, KV cache
+  int64_t activation_bytes = 0;      // read and written by a transformer's ops; stays in caches
   int64_t write_allocate_bytes = 0;  // read by the hardware because ordinary stores fetch the line
   std::map<std::string, int64_t> flops = {{"f32", 0}};  // by type that the arithmetic is done in
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the benches of one device share: the options, the model's shape and the pools of random data.
+// What the benches of one device share: the options, the model's shape and the pools of random
+// data.
 #pragma once
 
 #include <array>
@@ -21,14 +22,14 @@ class Workspace {
   const Options& options() const { return options_; }
 
   // Bytes that one operand must go round to be cold: four times all last-level caches, and at least
-  // 64 MiB; more where one operand of the run is larger. Smaller where memory is short; a bench that
-  // then claims cold data is marked.
+  // 64 MiB; more where one operand of the run is larger. Smaller where memory is short; a bench
+  // that then claims cold data is marked.
   int64_t pool_bytes() const { return pool_bytes_; }
   // Whether `bytes` of rotation are enough to call data cold.
   bool is_cold(int64_t bytes) const { return bytes >= 4 * device_.info().llc_bytes; }
 
-  // Pool `index` (0 to 2), made at its first use: high-entropy floats that are valid and normal both
-  // as f32 and as bf16, magnitudes in [2^-8, 1).
+  // Pool `index` (0 to 2), made at its first use: high-entropy floats that are valid and normal
+  // both as f32 and as bf16, magnitudes in [2^-8, 1).
   void* pool(int index);
 
   // As pool(), but of hot_bytes() and apart from the pools, so that hot benches leave no part of

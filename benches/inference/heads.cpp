@@ -38,8 +38,8 @@ reference::Vector expected_output(const Heads& h, const std::vector<float>& qkv)
         values.push_back(reference::round_to(token[q + kv + i], h.dtype));
       }
       if (t < h.context - h.tokens) continue;
-      const auto attended = reference::attend(token.data(), keys, values, t + 1, h.heads,
-                                              h.kv_heads, h.head_dim);
+      const auto attended =
+          reference::attend(token.data(), keys, values, t + 1, h.heads, h.kv_heads, h.head_dim);
       out.insert(out.end(), attended.begin(), attended.end());
     }
   }
@@ -124,15 +124,14 @@ Check check_heads(const Device& device, Heads h) {
       device.copy(buffers.qkv.data(), rows.data(), static_cast<int64_t>(rows.size()) * 4);
     }
     const bool attention = kernel == "attention";
-    const Launch launch{
-        .kernel = device.need_kernel(kernel + "/" + h.dtype),
-        .args = buffers.args(h, attention, {keys.data(), 0}, {values.data(), 0}),
-        .depends = -1};
+    const Launch launch{.kernel = device.need_kernel(kernel + "/" + h.dtype),
+                        .args = buffers.args(h, attention, {keys.data(), 0}, {values.data(), 0}),
+                        .depends = -1};
     device.run({.launches = &launch, .count = 1, .ordered = 1});
   };
   // Groups from the end backwards, so that the newest tokens are one; the first may overlap.
-  for (int64_t end = h.context % h.tokens == 0 ? h.tokens : h.context % h.tokens;
-       end <= h.context; end += h.tokens) {
+  for (int64_t end = h.context % h.tokens == 0 ? h.tokens : h.context % h.tokens; end <= h.context;
+       end += h.tokens) {
     const int64_t first = std::max<int64_t>(end, h.tokens) - h.tokens;
     run("rope_append", first + h.tokens - 1, slice(h, qkv, first, h.tokens));
   }

@@ -29,8 +29,8 @@ Check check_matmul(const Device& device, const Launch& launch, const std::string
   std::vector<float> got;
   std::vector<double> expected, size;
   for (const int64_t row : sampled_rows(n)) {
-    const auto w = reference::widen(
-        device.to_host<uint8_t>(weights + row * row_bytes, row_bytes), dtype);
+    const auto w =
+        reference::widen(device.to_host<uint8_t>(weights + row * row_bytes, row_bytes), dtype);
     const auto column = reference::matmul(x, w, m, 1, k);
     for (int64_t i = 0; i < m; ++i) {
       double sum = 0;

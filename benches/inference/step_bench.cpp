@@ -29,10 +29,9 @@ const char* tokens_key(StepSpec::Phase phase) {
 }
 
 Case case_of(const Options& options, const StepSpec& step) {
-  return {options.dtype,
-          {{"model", options.model->id},
-           {"batch", step.batch},
-           {tokens_key(step.phase), step.tokens}}};
+  return {
+      options.dtype,
+      {{"model", options.model->id}, {"batch", step.batch}, {tokens_key(step.phase), step.tokens}}};
 }
 
 Prepared prepare(Workspace& workspace, StepSpec::Phase phase, const Case& c) {
@@ -108,8 +107,7 @@ Check check_transformer(const Device& device, const Shape& shape, const std::str
   const DeviceWeights weights(device, small, dtype);
   const DeviceCache cache(device, small, dtype, kSequences, kPrompt + kSteps);
   const auto host = weights.to_host(device, dtype);
-  std::vector<reference::Sequence> sequences(kSequences,
-                                             reference::Sequence(small, host, dtype));
+  std::vector<reference::Sequence> sequences(kSequences, reference::Sequence(small, host, dtype));
   std::vector<int32_t> prompt(kSequences * kPrompt);
   for (size_t i = 0; i < prompt.size(); ++i) {
     prompt[i] = static_cast<int32_t>(i * 7919 % static_cast<size_t>(small.vocab));

@@ -7,8 +7,8 @@
 
 namespace membound {
 
-// All memory of the smallest step of that phase: weights, cache and the anchor's pool included. Steps
-// that need more than is free are skipped one by one.
+// All memory of the smallest step of that phase: weights, cache and the anchor's pool included.
+// Steps that need more than is free are skipped one by one.
 int64_t step_need_bytes(const Workspace& workspace, StepSpec::Phase phase);
 
 // A small transformer with the shape's head size and grouping: prefill, then decode with a growing

@@ -114,7 +114,7 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const std::st
   chosen_ = device.alloc(step.batch * 4);
   state_ = device.alloc(sizeof(StepState));
   scratch_ = device.alloc(cpu::attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
-                                                  shape.heads, shape.head_dim, splits_));
+                                                       shape.heads, shape.head_dim, splits_));
   frequencies_ = rope_frequencies(device, shape);
   set_tokens(std::vector<int32_t>(rows, 1));
 
@@ -126,10 +126,10 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const std::st
     // Advancing the position only has to wait for those that read it.
     const int64_t depends = op.name == "advance" ? last_attention : static_cast<int64_t>(i) - 1;
     const bool typed = op.shape.dtype != "none";
-    launches_.push_back({.kernel = device.need_kernel(typed ? op.bench + "/" + op.shape.dtype
-                                                            : op.bench),
-                         .args = args_of(op, weights, cache),
-                         .depends = static_cast<int32_t>(depends)});
+    launches_.push_back(
+        {.kernel = device.need_kernel(typed ? op.bench + "/" + op.shape.dtype : op.bench),
+         .args = args_of(op, weights, cache),
+         .depends = static_cast<int32_t>(depends)});
   }
 }
 
@@ -176,7 +176,8 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   if (op.name == "gate_up") {
     return matmul(w->gate_up, normed_, gate_up_, rows, 2 * s.intermediate, s.hidden, false);
   }
-  if (op.name == "down") return matmul(w->down, activated_, x_, rows, s.hidden, s.intermediate, true);
+  if (op.name == "down")
+    return matmul(w->down, activated_, x_, rows, s.hidden, s.intermediate, true);
   if (op.name == "head") {
     return matmul(weights.head(), normed_, logits_, step_.batch, s.vocab, s.hidden, false);
   }

@@ -32,8 +32,8 @@ class DeviceWeights {
 // Keys and values of `sequences` sequences of up to `capacity` tokens, a buffer a layer each.
 class DeviceCache {
  public:
-  DeviceCache(const Device& device, const Shape& shape, const std::string& dtype,
-              int64_t sequences, int64_t tokens);
+  DeviceCache(const Device& device, const Shape& shape, const std::string& dtype, int64_t sequences,
+              int64_t tokens);
   // Random contents, for contexts that nobody computed.
   void fill(const Device& device, const std::string& dtype);
 

@@ -53,9 +53,8 @@ Vector rmsnorm(const Vector& x, const Vector& weight, int64_t rows, double epsil
 void rope(double* x, int64_t heads, int64_t d, int64_t position, double theta) {
   for (int64_t h = 0; h < heads; ++h) {
     for (int64_t i = 0; i < d / 2; ++i) {
-      const double angle =
-          static_cast<double>(position) *
-          std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
+      const double angle = static_cast<double>(position) *
+                           std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
       double& a = x[h * d + i];
       double& b = x[h * d + i + d / 2];
       const double rotated = a * std::cos(angle) - b * std::sin(angle);
@@ -91,11 +90,7 @@ Vector attend(const double* q, const Vector& k, const Vector& v, int64_t context
 double silu(double x) { return x / (1 + std::exp(-x)); }
 
 Sequence::Sequence(const Shape& shape, const Weights& weights, const std::string& dtype)
-    : shape_(shape),
-      weights_(weights),
-      dtype_(dtype),
-      keys_(shape.layers),
-      values_(shape.layers) {}
+    : shape_(shape), weights_(weights), dtype_(dtype), keys_(shape.layers), values_(shape.layers) {}
 
 Vector Sequence::attention(int64_t layer, Vector qkv) {
   const int64_t d = shape_.head_dim;
@@ -123,8 +118,8 @@ Vector Sequence::next(int64_t token) {
     const Vector normed = rmsnorm(x, w.attn_norm, 1, shape_.norm_epsilon);
     const Vector attended = attention(l, matmul(normed, w.qkv, 1, shape_.qkv_rows(), hidden));
     add(matmul(attended, w.o, 1, hidden, shape_.heads * shape_.head_dim));
-    const Vector gate_up = matmul(rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), w.gate_up, 1,
-                                  2 * inner, hidden);
+    const Vector gate_up =
+        matmul(rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), w.gate_up, 1, 2 * inner, hidden);
     Vector activated(inner);
     for (int64_t i = 0; i < inner; ++i) activated[i] = silu(gate_up[i]) * gate_up[inner + i];
     add(matmul(activated, w.down, 1, hidden, inner));

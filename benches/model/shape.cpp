@@ -66,9 +66,8 @@ class Reader {
   }
 
   std::string text(const char* key) const {
-    return present(config_, key) && config_.at(key).is_string()
-               ? config_.at(key).get<std::string>()
-               : "";
+    return present(config_, key) && config_.at(key).is_string() ? config_.at(key).get<std::string>()
+                                                                : "";
   }
 
  private:
@@ -78,13 +77,14 @@ class Reader {
 
 void refuse_other_architectures(const json& config, const std::string& where) {
   const std::pair<const char*, const char*> others[] = {
-      {"num_local_experts", "a mixture of experts"}, {"num_experts", "a mixture of experts"},
-      {"n_routed_experts", "a mixture of experts"},  {"kv_lora_rank", "latent attention (MLA)"},
+      {"num_local_experts", "a mixture of experts"},
+      {"num_experts", "a mixture of experts"},
+      {"n_routed_experts", "a mixture of experts"},
+      {"kv_lora_rank", "latent attention (MLA)"},
   };
   for (const auto& [key, what] : others) {
     if (present(config, key) && config.at(key).is_number() && config.at(key) > 0) {
-      throw InputError(where + ": " + what + " (" + key +
-                       ") can't be run; choose a dense model");
+      throw InputError(where + ": " + what + " (" + key + ") can't be run; choose a dense model");
     }
   }
   if (present(config, "mlp_gated") && config.at("mlp_gated") == false) {
@@ -139,7 +139,8 @@ Shape shape_from_json(const json& whole, const std::string& where) {
   }
   shape.vocab = read.number("vocab_size", 0);
   const bool gemma = read.text("model_type").rfind("gemma", 0) == 0;
-  shape.tied = read.flag("tie_word_embeddings", Reader(whole, where).flag("tie_word_embeddings", gemma));
+  shape.tied =
+      read.flag("tie_word_embeddings", Reader(whole, where).flag("tie_word_embeddings", gemma));
   shape.norm_epsilon = read.real("rms_norm_eps", 1e-5);
   shape.rope_theta = read.real("rope_theta", 10000.0);
   shape.ignored = ignored_features(config);

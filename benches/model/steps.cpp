@@ -49,8 +49,7 @@ class Builder {
 
   void rmsnorm(const std::string& name, int64_t rows) {
     add(name, "rmsnorm", "f32", {{"rows", rows}, {"width", s_.hidden}},
-        {.bytes_read = 4 * s_.hidden,
-         .activation_bytes = 2 * kActivationBytes * rows * s_.hidden},
+        {.bytes_read = 4 * s_.hidden, .activation_bytes = 2 * kActivationBytes * rows * s_.hidden},
         4 * rows * s_.hidden);
   }
 
@@ -123,8 +122,8 @@ Work total(const std::vector<Op>& ops) {
 }
 
 int64_t weight_bytes(const Shape& s, const std::string& dtype) {
-  const int64_t layer = s.qkv_rows() * s.hidden + s.hidden * s.heads * s.head_dim +
-                        3 * s.intermediate * s.hidden;
+  const int64_t layer =
+      s.qkv_rows() * s.hidden + s.hidden * s.heads * s.head_dim + 3 * s.intermediate * s.hidden;
   const int64_t tables = s.vocab * s.hidden * (s.tied ? 1 : 2);
   return element_bytes(dtype) * (s.layers * layer + tables) + 4 * s.hidden * (2 * s.layers + 1);
 }

@@ -40,7 +40,10 @@ Bench empty_bench(const std::string& name, const std::string& question, bool ord
           .name = name,
           .question = question,
           .stage = Stage::kCeiling,
-          .cases = [](Workspace&) { return std::vector<Case>{{"none", {}}}; },
+          .cases =
+              [](Workspace&) {
+                return std::vector<Case>{{"none", {}}};
+              },
           .kernels = {"empty"},
           .prepare = prepare};
 }

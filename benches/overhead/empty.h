@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both overhead benches run a kernel that does nothing; they differ in whether each launch waits for
-// the one before.
+// Both overhead benches run a kernel that does nothing; they differ in whether each launch waits
+// for the one before.
 #pragma once
 
 #include <string>

@@ -136,8 +136,7 @@ void measure(const Placed* placed, int32_t count, const Plan* plan, Measurement*
       const double drift = script().drift * static_cast<double>(sample);
       out->seconds[out->samples] =
           seconds * std::max(0.1, 1 + noise) * (1 + drift) * (throttled ? 2 : 1);
-      out->telemetry[out->samples] = {1e9, 100, 50, 0,
-                                      throttled ? kThermal : kNoThrottle};
+      out->telemetry[out->samples] = {1e9, 100, 50, 0, throttled ? kThermal : kNoThrottle};
     }
   });
 }

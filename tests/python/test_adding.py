@@ -2,7 +2,6 @@
 """Adding a bench or a backend is one new folder and no edit elsewhere: docs/adding.md, proven."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -63,4 +62,3 @@ def test_a_stream_bench_is_at_most_60_lines() -> None:
     for folder in (ROOT / "benches" / "bandwidth" / "triad", EXAMPLES / "bench" / "scale"):
         lines = sum(len(path.read_text().splitlines()) for path in folder.iterdir())
         assert lines <= 60, f"{folder.name}: {lines} lines"
-        assert os.listdir(folder)

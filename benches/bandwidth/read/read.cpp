@@ -51,7 +51,8 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   prepared.buffers.push_back(device.alloc(kSlots * 4));
   prepared.launches = {
       {.kernel = device.need_kernel("read/f32"),
-       .args = {.buffer = {{cold ? workspace.pool(0) : workspace.hot(0), cold ? bytes : 0}, {prepared.buffers[0].data(), 0}},
+       .args = {.buffer = {{cold ? workspace.pool(0) : workspace.hot(0), cold ? bytes : 0},
+                           {prepared.buffers[0].data(), 0}},
                 .n = {bytes, kSlots}},
        .depends = -1}};
   prepared.work = {.bytes_read = bytes};

@@ -4,8 +4,8 @@
 // one, and prefetching some lines ahead carries them over page boundaries.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "benches/bandwidth/read/read.cpu.cpp"
-#include <hwy/foreach_target.h>
 #include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernel.h"
@@ -16,7 +16,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int64_t kWordsPerLine = 16;
-constexpr int64_t kLines = 2;          // of each stream in one turn
+constexpr int64_t kLines = 2;            // of each stream in one turn
 constexpr int64_t kAheadWords = 8 * 16;  // 512 bytes
 
 // XOR of [begin, end), whole turns of both halves; returns what is left through `rest`.

@@ -20,8 +20,7 @@ void chains(D d, const float* x, float* y, int64_t iterations, float factor, flo
   const auto a = hn::Set(d, factor);
   const auto b = hn::Set(d, addend);
   const int64_t lanes = hn::Lanes(d);
-#define MEMBOUND_EACH(DO) \
-  DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define MEMBOUND_EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define MEMBOUND_LOAD(i) auto v##i = hn::LoadU(d, x + i * lanes);
 #define MEMBOUND_STEP(i) v##i = hn::MulAdd(v##i, a, b);
 #define MEMBOUND_STORE(i) hn::StoreU(v##i, d, y + i * lanes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random floats for operands: a counter through a mixer, so that any part can be made by any thread.
-// Sign, mantissa and three exponent bits are random: high entropy, yet neither zero nor subnormal
-// (which would slow arithmetic down), also where two bf16 are read as one f32.
+// Random floats for operands: a counter through a mixer, so that any part can be made by any
+// thread. Sign, mantissa and three exponent bits are random: high entropy, yet neither zero nor
+// subnormal (which would slow arithmetic down), also where two bf16 are read as one f32.
 #pragma once
 
 #include <cstdint>

@@ -29,8 +29,9 @@ Prepared prepare(Workspace& workspace, const Case&) {
   return prepared;
 }
 
-const BenchRegistrar registrar(kernel_bench(
-    "advance", "moves the position on: a step's smallest launch", {"advance"}, prepare));
+const BenchRegistrar registrar(kernel_bench("advance",
+                                            "moves the position on: a step's smallest launch",
+                                            {"advance"}, prepare));
 
 }  // namespace
 }  // namespace membound

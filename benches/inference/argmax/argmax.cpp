@@ -13,11 +13,11 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   Prepared prepared;
   prepared.buffers.push_back(random_floats(device, rows * width, 51));
   prepared.buffers.push_back(device.alloc(rows * 4));
-  const Launch launch{.kernel = device.need_kernel("argmax/f32"),
-                      .args = {.buffer = {{prepared.buffers[0].data()},
-                                          {prepared.buffers[1].data()}},
-                               .n = {rows, width}},
-                      .depends = -1};
+  const Launch launch{
+      .kernel = device.need_kernel("argmax/f32"),
+      .args = {.buffer = {{prepared.buffers[0].data()}, {prepared.buffers[1].data()}},
+               .n = {rows, width}},
+      .depends = -1};
   prepared.launches = {launch};
   prepared.check = [&device, launch, rows, width] {
     const auto x = device.to_host<float>(launch.args.buffer[0].data, rows * width);

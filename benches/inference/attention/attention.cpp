@@ -12,10 +12,10 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   MEMBOUND_CHECK(stride <= workspace.pool_bytes(), "keys of one layer don't fit the pool");
   HeadsBuffers buffers(device, heads);
   Prepared prepared;
-  prepared.launches = {{.kernel = device.need_kernel("attention/" + c.dtype),
-                        .args = buffers.args(heads, true, {workspace.pool(0), stride},
-                                             {workspace.pool(1), stride}),
-                        .depends = -1}};
+  prepared.launches = {
+      {.kernel = device.need_kernel("attention/" + c.dtype),
+       .args = buffers.args(heads, true, {workspace.pool(0), stride}, {workspace.pool(1), stride}),
+       .depends = -1}};
   prepared.buffers = std::move(buffers).take();
   prepared.cold = true;
   prepared.rotation = workspace.pool_bytes() / stride;

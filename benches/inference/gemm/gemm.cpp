@@ -3,7 +3,7 @@
 
 namespace membound {
 
-static const BenchRegistrar registrar(matmul_bench(
-    "gemm", "many rows times a matrix from memory: what prefill does most", nullptr));
+static const BenchRegistrar registrar(
+    matmul_bench("gemm", "many rows times a matrix from memory: what prefill does most", nullptr));
 
 }  // namespace membound

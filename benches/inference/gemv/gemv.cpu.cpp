@@ -134,8 +134,7 @@ void all_tokens(const Pair<T>& pair, const float* x, int64_t stride, int64_t m, 
     T rest[2][kStep] = {};
     std::copy(pair.a + whole, pair.a + count, rest[0]);
     std::copy(pair.b + whole, pair.b + count, rest[1]);
-    call({rest[0], rest[1]}, x + first * stride + whole, stride, kStep,
-         sums + first * 2 * kLanes);
+    call({rest[0], rest[1]}, x + first * stride + whole, stride, kStep, sums + first * 2 * kLanes);
   }
 }
 
@@ -154,8 +153,8 @@ HWY_INLINE void write_rows(float* y, const float* sums, int64_t stride, int64_t 
   for (int64_t i = 0; i < count; i += kLine) {
     const int64_t rows = std::min(kLine, count - i);
     for (int64_t j = 0; j < rows; ++j) {
-      line[j] = (accumulate ? y[i + j] : 0.0f) +
-                sum_lanes(hn::Load(Floats(), sums + (i + j) * stride));
+      line[j] =
+          (accumulate ? y[i + j] : 0.0f) + sum_lanes(hn::Load(Floats(), sums + (i + j) * stride));
     }
     if (rows == kLine && reinterpret_cast<uintptr_t>(y + i) % sizeof line == 0) {
       for (int64_t j = 0; j < kLine; j += kLanes) hn::Stream(load(line + j), Floats(), y + i + j);

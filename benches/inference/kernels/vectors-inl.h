@@ -97,8 +97,9 @@ HWY_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 HWY_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 // Memory of one thread that grows and stays; kernels call reserve() each time. It begins a quarter
-// into a page: rows of weights often are whole pages, and where activations then fall on the sets of
-// the L1 decides whether they stay there (a gemv of 4 rows lost 30 % at 0.5 to 0.7 KiB and 2 KiB).
+// into a page: rows of weights often are whole pages, and where activations then fall on the sets
+// of the L1 decides whether they stay there (a gemv of 4 rows lost 30 % at 0.5 to 0.7 KiB and 2
+// KiB).
 class Scratch {
   static constexpr uintptr_t kPage = 4096;  // bytes
 

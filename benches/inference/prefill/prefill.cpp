@@ -3,7 +3,8 @@
 
 namespace membound {
 
-static const BenchRegistrar registrar(step_bench(
-    "prefill", "a whole prompt through the whole model: tokens/s", StepSpec::kPrefill));
+static const BenchRegistrar registrar(step_bench("prefill",
+                                                 "a whole prompt through the whole model: tokens/s",
+                                                 StepSpec::kPrefill));
 
 }  // namespace membound

@@ -28,15 +28,15 @@ Prepared prepare(Workspace& workspace, const Case& c) {
     const auto weight = device.to_host<float>(launch.args.buffer[1].data, width);
     device.run({.launches = &launch, .count = 1, .ordered = 1});
     const auto y = device.to_host<float>(launch.args.buffer[2].data, rows * width);
-    return compare("every element against float64, error over the largest", 1e-6, y,
-                   reference::rmsnorm({x.begin(), x.end()}, {weight.begin(), weight.end()}, rows,
-                                      kEpsilon));
+    return compare(
+        "every element against float64, error over the largest", 1e-6, y,
+        reference::rmsnorm({x.begin(), x.end()}, {weight.begin(), weight.end()}, rows, kEpsilon));
   };
   return prepared;
 }
 
-const BenchRegistrar registrar(kernel_bench(
-    "rmsnorm", "root mean square norm of rows in caches", {"rmsnorm/f32", "fill/f32"}, prepare));
+const BenchRegistrar registrar(kernel_bench("rmsnorm", "root mean square norm of rows in caches",
+                                            {"rmsnorm/f32", "fill/f32"}, prepare));
 
 }  // namespace
 }  // namespace membound

@@ -11,10 +11,9 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   Prepared prepared;
   Buffer keys = device.alloc(heads.cache_bytes());
   Buffer values = device.alloc(heads.cache_bytes());
-  prepared.launches = {
-      {.kernel = device.need_kernel("rope_append/" + c.dtype),
-       .args = buffers.args(heads, false, {keys.data(), 0}, {values.data(), 0}),
-       .depends = -1}};
+  prepared.launches = {{.kernel = device.need_kernel("rope_append/" + c.dtype),
+                        .args = buffers.args(heads, false, {keys.data(), 0}, {values.data(), 0}),
+                        .depends = -1}};
   prepared.buffers = std::move(buffers).take();
   prepared.buffers.push_back(std::move(keys));
   prepared.buffers.push_back(std::move(values));

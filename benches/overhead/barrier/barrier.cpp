@@ -4,6 +4,7 @@
 namespace membound {
 
 static const BenchRegistrar registrar(empty_bench(
-    "barrier", "an empty launch that waits for the one before: what does a dependency cost?", true));
+    "barrier", "an empty launch that waits for the one before: what does a dependency cost?",
+    true));
 
 }  // namespace membound

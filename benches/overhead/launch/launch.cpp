@@ -3,7 +3,7 @@
 
 namespace membound {
 
-static const BenchRegistrar registrar(
-    empty_bench("launch", "an empty launch within a running program: what does each one cost?", false));
+static const BenchRegistrar registrar(empty_bench(
+    "launch", "an empty launch within a running program: what does each one cost?", false));
 
 }  // namespace membound

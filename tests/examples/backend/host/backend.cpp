@@ -72,8 +72,9 @@ void measure(const Placed* placed, int32_t count, const Plan* plan, Measurement*
   });
 }
 
-constexpr BackendApi kApi = {kAbi, "host", device_count, device_info, alloc,   release,
-                             copy, find_kernel, kernel_name, measure, R"({"plain": "run"})"};
+constexpr BackendApi kApi = {
+    kAbi,        "host",      device_count, device_info,          alloc, release, copy,
+    find_kernel, kernel_name, measure,      R"({"plain": "run"})"};
 
 }  // namespace
 }  // namespace membound::host
