@@ -59,6 +59,8 @@ struct Bench {
   Stage stage = Stage::kCeiling;
   // Measured again between the steps, to see whether the machine drifted.
   bool anchor = false;
+  // Works in caches and registers alone: measured first, while the pools are still to be made.
+  bool light = false;
   // The cases that the options ask for on this device.
   std::function<std::vector<Case>(Workspace&)> cases;
   // Kernels that a device needs; the bench is not offered on a device that lacks one.

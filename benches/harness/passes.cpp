@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 
 namespace membound {
 
@@ -61,13 +62,15 @@ void take_repetition(benchmark::State& state, Runner& runner, Entry& entry, int3
   }
 }
 
-// All entries, or those that want more; returns how many.
-size_t register_entries(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries, int32_t pass,
-                        int32_t repetitions) {
+using Choice = std::function<bool(const Entry&)>;
+
+// Runs the chosen entries, repetitions of all of them interleaved; returns how many there are.
+size_t run_pass(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries, int32_t pass,
+                int32_t repetitions, BenchmarkReporter& reporter, const Choice& chosen) {
   benchmark::ClearRegisteredBenchmarks();
   size_t registered = 0;
   for (auto& entry : entries) {
-    if (pass > 0 && (entry->seconds.empty() || !runner.wants_more(*entry))) continue;
+    if (!chosen(*entry)) continue;
     const std::string name = entry->name + "/" + entry->device();
     auto* bench = benchmark::RegisterBenchmark(
         name.c_str(), [&runner, e = entry.get(), pass](benchmark::State& state) {
@@ -76,6 +79,7 @@ size_t register_entries(Runner& runner, std::vector<std::unique_ptr<Entry>>& ent
     bench->UseManualTime()->Iterations(1)->Repetitions(repetitions);
     ++registered;
   }
+  if (registered > 0) benchmark::RunSpecifiedBenchmarks(&reporter);
   return registered;
 }
 
@@ -96,17 +100,23 @@ Outcome run_passes(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries,
   initialize(options);
   Collector collector;
   Outcome outcome;
-  for (int32_t pass = 0;; ++pass) {
-    const int32_t repetitions = pass == 0 ? options.min_samples : 3;
-    if (register_entries(runner, entries, pass, repetitions) == 0) break;
-    benchmark::RunSpecifiedBenchmarks(&collector);
+  const auto pass = [&](int32_t number, int32_t repetitions, const Choice& chosen) {
+    const size_t count = run_pass(runner, entries, number, repetitions, collector, chosen);
     for (auto& entry : entries) {
-      if (!entry->seconds.empty() && !runner.wants_more(*entry)) {
-        const bool capped = static_cast<int32_t>(entry->seconds.size()) >= options.max_samples;
-        runner.finish(*entry, capped ? "sample cap" : "relative error reached");
-      }
+      if (entry->seconds.empty() || runner.wants_more(*entry)) continue;
+      const bool capped = static_cast<int32_t>(entry->seconds.size()) >= options.max_samples;
+      runner.finish(*entry, capped ? "sample cap" : "relative error reached");
     }
-    if (interrupted || runner.out_of_time()) break;
+    return count;
+  };
+  pass(0, options.min_samples, [](const Entry& entry) { return entry.bench->light; });
+  pass(0, options.min_samples, [](const Entry& entry) { return !entry.bench->light; });
+  const auto unsettled = [&](const Entry& entry) {
+    return !entry.seconds.empty() && runner.wants_more(entry);
+  };
+  for (int32_t number = 1; !interrupted && !runner.out_of_time(); ++number) {
+    constexpr int32_t kMore = 3;
+    if (pass(number, kMore, unsettled) == 0) break;
   }
   outcome.interrupted = interrupted;
   for (auto& entry : entries) {

@@ -56,6 +56,7 @@ const BenchRegistrar registrar({.family = "compute",
                                 .name = "fma",
                                 .question = "x = x * a + b in registers: how fast is arithmetic?",
                                 .stage = Stage::kCeiling,
+                                .light = true,
                                 .cases = cases,
                                 .kernels = {"fma/f32", "fill/f32"},
                                 .prepare = prepare});
