@@ -16,7 +16,7 @@ NARROWEST = 120  # columns when standard output is a file or a pipe
 def console() -> Console:
     """Standard output; as wide as a table needs where no terminal limits it."""
     width = None if sys.stdout.isatty() else NARROWEST
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return Console(width=width, highlight=False, markup=False, soft_wrap=False)
 
 
 def print_comparison(comparison: Comparison) -> None:
