@@ -39,8 +39,9 @@ TEST(Options, TheProcessThatRunsStepsHasItsOwnTimeCap) {
 }
 
 TEST(Options, GoogleBenchmarkFlagsArePassedOn) {
-  EXPECT_EQ(parse({"--benchmark_filter=read"}).benchmark_arguments,
-            std::vector<std::string>{"--benchmark_filter=read"});
+  EXPECT_EQ(parse({"--benchmark_context=a=b"}).benchmark_arguments,
+            std::vector<std::string>{"--benchmark_context=a=b"});
+  EXPECT_EQ(parse({"--benchmark_filter=read"}).filter, "read");
   EXPECT_EQ(parse({"--benchmark_out=x.json"}).benchmark_out, "x.json");
 }
 

@@ -35,7 +35,6 @@ std::vector<Device> need_devices(const Options& options, const std::vector<Backe
 
 void print_entry(const Entry& entry) {
   if (entry.seconds.empty()) {
-    if (entry.failure.empty()) return;  // filtered out
     std::printf("%-72s %s\n", entry.name.c_str(), entry.failure.c_str());
     return;
   }
@@ -128,6 +127,7 @@ int measure_all(const Options& options, const std::vector<std::string>& command)
   journal.write(header);
 
   const Outcome outcome = run_passes(runner, entries, options);
+  if (outcome.listed) return 0;
   const bool nothing = outcome.measured == 0;
   const int code = outcome.interrupted || outcome.failed > 0 || nothing ? kCouldNotMeasure : 0;
   const std::string reason = outcome.interrupted  ? "interrupted"

@@ -135,6 +135,7 @@ const std::map<std::string, Setter>& setters() {
        [](Options& o, const std::string& v) {
          o.process_index = number("--process-index", v, 0, 1000);
        }},
+      {"--benchmark_filter", [](Options& o, const std::string& v) { o.filter = v; }},
       {"--benchmark_out", [](Options& o, const std::string& v) { o.benchmark_out = v; }},
   };
   return all;

@@ -37,6 +37,7 @@ struct Options {
   double hang_seconds = 120;     // after which one sample is taken for a hang
   int32_t process_index = 0;
 
+  std::string filter;                            // of names with their device; empty: all
   std::vector<std::string> benchmark_arguments;  // passed on to Google Benchmark
   std::string benchmark_out;                     // where its JSON goes, if anywhere
 };

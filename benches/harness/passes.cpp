@@ -119,6 +119,9 @@ Outcome run_passes(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries,
     if (pass(number, kMore, unsettled) == 0) break;
   }
   outcome.interrupted = interrupted;
+  for (const auto& argument : options.benchmark_arguments) {
+    outcome.listed = outcome.listed || argument.rfind("--benchmark_list_tests", 0) == 0;
+  }
   for (auto& entry : entries) {
     if (!entry->seconds.empty()) {
       runner.finish(*entry, interrupted ? "interrupted" : "time cap");

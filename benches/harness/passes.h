@@ -16,7 +16,8 @@ struct Outcome {
   int64_t failed = 0;    // errors; skips don't count
   int64_t measured = 0;  // entries with samples
   bool interrupted = false;
-  std::string reason;  // empty: everything that was planned
+  bool listed = false;  // names were asked for, nothing was to be measured
+  std::string reason;   // empty: everything that was planned
 };
 
 // Throws InputError for flags that Google Benchmark refuses. Called once a process.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <regex>
 #include <sstream>
 
 #include "benches/harness/statistics.h"
@@ -52,6 +53,27 @@ json keys_json(const Keys& keys) {
   return object;
 }
 
+// As Google Benchmark reads its flag: an extended regular expression anywhere in the name, after a
+// '-' those that don't match. Filtered here, so that plan, progress and passes know of the rest
+// only.
+class NameFilter {
+ public:
+  explicit NameFilter(const std::string& text) : negative_(text.rfind('-', 0) == 0) {
+    try {
+      expression_ = std::regex(negative_ ? text.substr(1) : text, std::regex::extended);
+    } catch (const std::regex_error&) {
+      throw InputError("--benchmark_filter=" + text + ": not a regular expression");
+    }
+  }
+  bool operator()(const std::string& name) const {
+    return std::regex_search(name, expression_) != negative_;
+  }
+
+ private:
+  bool negative_;
+  std::regex expression_;
+};
+
 }  // namespace
 
 Runner::Runner(const Options& options, Journal& journal)
@@ -85,6 +107,7 @@ double Runner::measuring_seconds() const {
 
 std::vector<std::unique_ptr<Entry>> Runner::plan(
     std::vector<std::unique_ptr<Workspace>>& workspaces) {
+  const NameFilter chosen(options_.filter);
   std::vector<std::unique_ptr<Entry>> entries;
   for (auto& workspace : workspaces) {
     for (const Bench& bench : benches()) {
@@ -94,10 +117,15 @@ std::vector<std::unique_ptr<Entry>> Runner::plan(
       if (!bench.runs_on(workspace->device())) continue;
       for (Case& c : bench.cases(*workspace)) {
         const std::string name = case_name(bench, c);
+        if (!chosen(name + "/" + workspace->device().id())) continue;
         entries.push_back(std::make_unique<Entry>(Entry{
             .bench = &bench, .shape = std::move(c), .workspace = workspace.get(), .name = name}));
       }
     }
+  }
+  if (entries.empty()) {
+    throw InputError("--benchmark_filter=" + options_.filter +
+                     ": matches no bench; `--benchmark_list_tests` prints all names");
   }
   return entries;
 }

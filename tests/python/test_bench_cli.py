@@ -38,6 +38,8 @@ def lines(path: Path) -> list[dict[str, object]]:
         (["--batch=0"], "1 to 4096"),
         (["--benchmark_min_time=1"], "--sample-seconds"),
         (["--bogus"], "--help"),
+        (["--benchmark_filter=nothing_like_this"], "matches no bench"),
+        (["--benchmark_filter=("], "not a regular expression"),
         (["--print-work"], "--model"),
         (["--model=Llama-3.1-405B", "--suite=steps"], "GB"),
         (["--model=Mixtral-8x7B"], "mixture of experts"),
