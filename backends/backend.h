@@ -128,7 +128,7 @@ struct BackendApi {
   // Number of devices; 0 is no error and then *why_none says the reason.
   int32_t (*device_count)(const char** why_none);
   void (*device_info)(int32_t device, DeviceInfo* out, Status* status);
-  // Memory, touched and ready; `domain` is a NUMA or HBM target, -1 spreads over all. Null on
+  // Zeroed memory, touched and ready; `domain` is a NUMA or HBM target, -1 spreads over all. Null on
   // error.
   void* (*alloc)(int32_t device, int64_t bytes, MemoryKind kind, int32_t domain, Status* status);
   void (*release)(int32_t device, void* data);

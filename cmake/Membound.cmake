@@ -3,6 +3,9 @@
 
 set(MEMBOUND_WARNINGS -Wall -Wextra -Wno-missing-field-initializers)
 
+# RPATH and not RUNPATH: libraries of libraries must be found beside the executable too.
+set(MEMBOUND_RPATH LINKER:--disable-new-dtags)
+
 # A backend module from SOURCES: build/backends/NAME.so, loadable, one exported symbol.
 function(membound_add_backend name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -17,7 +20,8 @@ function(membound_add_backend name)
                INSTALL_RPATH "$ORIGIN/../lib")
   # Without the map, templates of libstdc++ would be shown too.
   set(map ${PROJECT_SOURCE_DIR}/cmake/exports.map)
-  target_link_options(membound_${name} PRIVATE LINKER:--version-script=${map} LINKER:-z,defs)
+  target_link_options(membound_${name} PRIVATE LINKER:--version-script=${map} LINKER:-z,defs
+                      ${MEMBOUND_RPATH})
   set_property(TARGET membound_${name} APPEND PROPERTY LINK_DEPENDS ${map})
   install(TARGETS membound_${name} RUNTIME_DEPENDENCY_SET membound_libraries
           LIBRARY DESTINATION backends)

@@ -104,6 +104,7 @@ void* alloc(int32_t device, int64_t bytes, MemoryKind kind, int32_t domain, Stat
       pinned().insert(data);
     } else {
       GPU_CHECK(cudaMalloc(&data, bytes));
+      GPU_CHECK(cudaMemset(data, 0, bytes));
     }
   });
   return data;

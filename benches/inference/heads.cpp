@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "benches/inference/attention/kv_cache.h"
+#include "benches/inference/attention/scratch.h"
 #include "benches/model/program.h"
 #include "benches/model/reference.h"
 
@@ -83,8 +83,8 @@ HeadsBuffers::HeadsBuffers(const Device& device, const Heads& h)
       state(device.alloc(sizeof(StepState))),
       frequencies(rope_frequencies(device, shape_of(h))),
       out(device.alloc(h.rows() * h.heads * h.head_dim * 4)),
-      scratch(device.alloc(
-          cpu::attention_scratch_bytes(h.batch, h.tokens, h.heads, h.head_dim, h.splits))) {
+      scratch(
+          device.alloc(attention_scratch_bytes(h.batch, h.tokens, h.heads, h.head_dim, h.splits))) {
   const StepState newest{.position = h.context - 1, .step = 0};
   device.copy(state.data(), &newest, sizeof newest);
 }

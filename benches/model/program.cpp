@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "benches/harness/workspace.h"
-#include "benches/inference/attention/kv_cache.h"
+#include "benches/inference/attention/scratch.h"
 
 namespace membound {
 namespace {
@@ -113,8 +113,8 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const std::st
   tokens_ = device.alloc(rows * 4);
   chosen_ = device.alloc(step.batch * 4);
   state_ = device.alloc(sizeof(StepState));
-  scratch_ = device.alloc(cpu::attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
-                                                       shape.heads, shape.head_dim, splits_));
+  scratch_ = device.alloc(attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
+                                                  shape.heads, shape.head_dim, splits_));
   frequencies_ = rope_frequencies(device, shape);
   set_tokens(std::vector<int32_t>(rows, 1));
 

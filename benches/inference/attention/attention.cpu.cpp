@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention of the newest t tokens of each sequence over its KV cache.
 // Buffers: 0 qkv f32 [B * t][(nq + 2 nkv) * d], 1 K cache, 2 V cache, 3 StepState, 4 out f32
-// [B * t][nq * d], 5 scratch (kv_cache.h). Sizes: B, t, nq, nkv, d, capacity, splits (of a context
+// [B * t][nq * d], 5 scratch (scratch.h). Sizes: B, t, nq, nkv, d, capacity, splits (of a context
 // among threads; only for t = 1). Scalar: scale.
 //
 //   for (r = 0; r < B * t; ++r)
@@ -26,6 +26,7 @@
 #include "backends/cpu/kernel.h"
 #include "benches/inference/attention/chunk-inl.h"
 #include "benches/inference/attention/kv_cache.h"
+#include "benches/inference/attention/scratch.h"
 #include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
