@@ -101,8 +101,7 @@ def predict(
     as_json: JsonFlag = False,
 ) -> None:
     """Predict one step of a model from a record's ceilings."""
-    from membound import options, storage
-    from membound import predict as prediction
+    from membound import forecast, options, storage
     from membound.model import shape, work
 
     options.check_dtype(dtype)
@@ -117,7 +116,7 @@ def predict(
         if phase == "decode"
         else work.prefill(found_shape, dtype, batch, tokens)
     )
-    found = prediction.single(record, step, device)
+    found = forecast.single(record, step, device)
     if as_json:
         _print_json(found)
     else:
