@@ -8,11 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace membound {
 
 // Raised whenever anything below changes its layout or meaning; the loader refuses other numbers.
-inline constexpr int32_t kAbi = 1;
+inline constexpr int32_t kAbi = 2;
 
 inline constexpr int kMaxBuffers = 8;
 inline constexpr int kMaxSizes = 8;
@@ -26,16 +27,18 @@ struct Status {
   char message[1020] = "";
 };
 
-enum MemoryKind : int32_t { kDeviceMemory = 0, kPinnedHostMemory = 1 };
+// Small pages: device memory on the system's ordinary pages, where a backend has the choice.
+enum MemoryKind : int32_t { kDeviceMemory = 0, kPinnedHostMemory = 1, kSmallPages = 2 };
 
 struct DeviceInfo {
-  char id[32];            // "cpu:0"
-  char name[128];         // as the vendor spells it
-  char architecture[64];  // the one that kernels run as: "AVX3_DL", "sm_90", "gfx90a"
-  char details[16384];    // a JSON object with everything else that is known, each with its source
-  int32_t emulated;       // 1: its timings are never results
-  int32_t compute_units;  // cores in use, SMs or CUs
-  int64_t llc_bytes;      // last-level caches, all together; 0 where unknown
+  char id[32];             // "cpu:0"
+  char name[128];          // as the vendor spells it
+  char architecture[64];   // the one that kernels run as: "AVX3_DL", "sm_90", "gfx90a"
+  char details[16384];     // a JSON object with everything else that is known, each with its source
+  int32_t emulated;        // 1: its timings are never results
+  int32_t compute_units;   // cores in use, SMs or CUs
+  int32_t memory_domains;  // that alloc() can aim at and Plan can start from; 1 where all is alike
+  int64_t llc_bytes;       // last-level caches, all together; 0 where unknown
   int64_t memory_bytes;
   int64_t memory_free_bytes;
   double timer_tick_seconds;  // resolution of the clock behind Measurement::seconds
@@ -98,6 +101,7 @@ struct Plan {
   int64_t rotation;       // buffer sets to go round; 1 measures hot
   int64_t first_set;      // where the rotation goes on, so that cold data stays cold
   int32_t compute_units;  // limit, 0: all
+  int32_t domain = -1;    // use only the units of this memory domain; -1: of all
 };
 
 enum Throttle : uint32_t { kNoThrottle = 0, kThermal = 1, kPower = 2, kOtherThrottle = 4 };
@@ -109,6 +113,8 @@ struct Telemetry {
   double temperature_celsius;
   double steal_fraction;  // of the units' time that others took (hypervisor, other processes)
   uint32_t throttle;      // Throttle flags
+  // That crossed the memory bus, by hardware counters of the units in use.
+  double counted_bytes = std::numeric_limits<double>::quiet_NaN();
 };
 
 // Filled by measure(). The arrays are the caller's; `stamps` may be null.
@@ -128,8 +134,8 @@ struct BackendApi {
   // Number of devices; 0 is no error and then *why_none says the reason.
   int32_t (*device_count)(const char** why_none);
   void (*device_info)(int32_t device, DeviceInfo* out, Status* status);
-  // Zeroed memory, touched and ready; `domain` is a NUMA or HBM target, -1 spreads over all. Null on
-  // error.
+  // Zeroed memory, touched and ready; `domain` is a NUMA or HBM target, -1 spreads over all. Null
+  // on error.
   void* (*alloc)(int32_t device, int64_t bytes, MemoryKind kind, int32_t domain, Status* status);
   void (*release)(int32_t device, void* data);
   // Either side may be host memory.

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "backends/cpu/isa.h"
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/memory.h"
 #include "backends/cpu/steal.h"
@@ -26,12 +27,9 @@ void device_info(int32_t, DeviceInfo* out, Status* status) {
   });
 }
 
-void* alloc(int32_t, int64_t bytes, MemoryKind, int32_t domain, Status* status) {
+void* alloc(int32_t, int64_t bytes, MemoryKind kind, int32_t domain, Status* status) {
   void* data = nullptr;
-  guard(status, [&] {
-    MEMBOUND_CHECK(domain == -1, "the CPU backend places memory over all domains only");
-    data = allocate(bytes);
-  });
+  guard(status, [&] { data = allocate(bytes, kind == kSmallPages, domain); });
   return data;
 }
 
@@ -56,7 +54,8 @@ void measure(const Placed* placed, int32_t count, const Plan* plan, Measurement*
              Status* status) {
   guard(status, [&] {
     MEMBOUND_CHECK(count == 1, "the CPU backend runs one program at a time");
-    const int32_t all = core_count();
+    const int32_t all = core_count(plan->domain);
+    MEMBOUND_CHECK(all > 0, "no core belongs to this memory domain");
     const int32_t threads = plan->compute_units > 0 ? std::min(plan->compute_units, all) : all;
     for (out->samples = 0; out->samples < plan->samples; ++out->samples) {
       const int32_t i = out->samples;
@@ -89,6 +88,9 @@ BackendApi make_api() {
 }  // namespace membound::cpu
 
 MEMBOUND_EXPORT const membound::BackendApi* membound_backend() {
-  static const membound::BackendApi api = membound::cpu::make_api();
+  static const membound::BackendApi api = [] {
+    membound::cpu::choose_target();
+    return membound::cpu::make_api();
+  }();
   return &api;
 }

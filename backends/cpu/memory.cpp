@@ -55,10 +55,17 @@ void first_touch(char* data, int64_t bytes) {
 
 }  // namespace
 
-void* allocate(int64_t bytes) {
+void* allocate(int64_t bytes, bool small_pages, int32_t domain) {
   const int64_t mapped = mapped_bytes(bytes);
   void* data = map_aligned(mapped);
-  madvise(data, mapped, MADV_HUGEPAGE);  // a wish; huge_page_bytes() tells what came of it
+  // Wishes; huge_page_bytes() tells what came of them.
+  madvise(data, mapped, small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+  try {
+    if (domain >= 0) bind_memory(data, mapped, domain);
+  } catch (...) {
+    munmap(data, mapped);
+    throw;
+  }
   first_touch(static_cast<char*>(data), mapped);
   live()[data] = mapped;
   return data;

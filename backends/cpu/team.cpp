@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <utility>
 
 #include "backends/cpu/topology.h"
 
@@ -57,14 +58,15 @@ double since(Clock::time_point start) {
 
 }  // namespace
 
-void on_team(int32_t threads, const std::function<void(Team)>& body) {
+void on_team(int32_t threads, const std::function<void(Team)>& body, int32_t domain) {
 #pragma omp parallel num_threads(threads)
   {
-    // libgomp keeps its threads, so that each is bound once for all.
-    static thread_local int32_t bound = -1;
-    const int32_t thread = omp_get_thread_num();
-    if (bound != thread) bind_thread(bound = thread);
-    body({thread, omp_get_num_threads()});
+    // libgomp keeps its threads, so that each is bound once until another domain is asked for.
+    static thread_local std::pair<int32_t, int32_t> bound = {-1, -1};
+    const std::pair<int32_t, int32_t> wanted = {omp_get_thread_num(), domain};
+    if (bound != wanted) bind_thread(wanted.first, domain);
+    bound = wanted;
+    body({wanted.first, omp_get_num_threads()});
   }
 }
 
@@ -73,28 +75,31 @@ double interpret(const Program& program, const Plan& plan, int64_t first_set, in
   Barrier barrier(threads);
   Clock::time_point start;
   double seconds = 0;
-  on_team(threads, [&](Team team) {
-    barrier.wait();
-    if (team.thread == 0) start = Clock::now();
-    barrier.wait();
-    for (int64_t run = 0; run < plan.runs; ++run) {
-      const int64_t set = (first_set + run) % plan.rotation;
-      const bool stamped = stamps != nullptr && run + 1 == plan.runs;
-      int32_t synchronised = -1;  // launches up to this one are finished on every thread
-      for (int64_t i = 0; i < program.count; ++i) {
-        const Launch& launch = program.launches[i];
-        if (launch.depends > synchronised) {
-          barrier.wait();
-          synchronised = static_cast<int32_t>(i) - 1;
+  on_team(
+      threads,
+      [&](Team team) {
+        barrier.wait();
+        if (team.thread == 0) start = Clock::now();
+        barrier.wait();
+        for (int64_t run = 0; run < plan.runs; ++run) {
+          const int64_t set = (first_set + run) % plan.rotation;
+          const bool stamped = stamps != nullptr && run + 1 == plan.runs;
+          int32_t synchronised = -1;  // launches up to this one are finished on every thread
+          for (int64_t i = 0; i < program.count; ++i) {
+            const Launch& launch = program.launches[i];
+            if (launch.depends > synchronised) {
+              barrier.wait();
+              synchronised = static_cast<int32_t>(i) - 1;
+            }
+            static_cast<const Kernel*>(launch.kernel)->function(resolve(launch.args, set), team);
+            if (stamped && team.thread == 0 && i < capacity) stamps[i] = since(start);
+          }
+          if (program.ordered != 0) barrier.wait();
         }
-        static_cast<const Kernel*>(launch.kernel)->function(resolve(launch.args, set), team);
-        if (stamped && team.thread == 0 && i < capacity) stamps[i] = since(start);
-      }
-      if (program.ordered != 0) barrier.wait();
-    }
-    barrier.wait();
-    if (team.thread == 0) seconds = since(start);
-  });
+        barrier.wait();
+        if (team.thread == 0) seconds = since(start);
+      },
+      plan.domain);
   return seconds;
 }
 

@@ -10,8 +10,8 @@
 
 namespace membound::cpu {
 
-// Calls `body` on each thread of a team of `threads`, bound to their cores.
-void on_team(int32_t threads, const std::function<void(Team)>& body);
+// Calls `body` on each thread of a team of `threads`, bound to cores of `domain` (-1: of all).
+void on_team(int32_t threads, const std::function<void(Team)>& body, int32_t domain = -1);
 
 // Interprets `runs` runs of the program on a team of `threads`, from buffer set `first_set` of
 // `rotation` on; returns seconds from the moment that all threads stand ready until the last is

@@ -4,6 +4,7 @@
 #include <hwloc.h>
 #include <hwy/highway.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "backends/cpu/isa.h"
 #include "backends/cpu/memory.h"
 #include "backends/error.h"
 
@@ -34,6 +36,12 @@ hwloc_topology_t topology() {
     return fresh;
   }();
   return loaded;
+}
+
+hwloc_obj_t memory_domain(int32_t index) {
+  const hwloc_obj_t domain = hwloc_get_obj_by_type(topology(), HWLOC_OBJ_NUMANODE, index);
+  MEMBOUND_CHECK(domain != nullptr, "there is no memory domain " + std::to_string(index));
+  return domain;
 }
 
 std::string first_line(const std::string& path) {
@@ -108,10 +116,29 @@ double timer_tick_seconds() {
 
 }  // namespace
 
-int32_t core_count() { return std::max(1, hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_CORE)); }
+int32_t core_count(int32_t domain) {
+  if (domain < 0) return std::max(1, hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_CORE));
+  return hwloc_get_nbobjs_inside_cpuset_by_type(topology(), memory_domain(domain)->cpuset,
+                                                HWLOC_OBJ_CORE);
+}
 
-void bind_thread(int32_t index) {
-  const hwloc_obj_t core = hwloc_get_obj_by_type(topology(), HWLOC_OBJ_CORE, index);
+int32_t domain_count() {
+  return std::max(1, hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_NUMANODE));
+}
+
+void bind_memory(void* data, int64_t bytes, int32_t domain) {
+  const int flags = HWLOC_MEMBIND_BYNODESET | HWLOC_MEMBIND_STRICT;
+  if (hwloc_set_area_membind(topology(), data, bytes, memory_domain(domain)->nodeset,
+                             HWLOC_MEMBIND_BIND, flags) != 0) {
+    raise("hwloc_set_area_membind", __FILE__, __LINE__, std::strerror(errno), kUnsupported);
+  }
+}
+
+void bind_thread(int32_t index, int32_t domain) {
+  const hwloc_obj_t core =
+      domain < 0 ? hwloc_get_obj_by_type(topology(), HWLOC_OBJ_CORE, index)
+                 : hwloc_get_obj_inside_cpuset_by_type(topology(), memory_domain(domain)->cpuset,
+                                                       HWLOC_OBJ_CORE, index);
   if (core == nullptr) return;  // a machine that shows no cores: leave placement to the kernel
   hwloc_bitmap_t set = hwloc_bitmap_dup(core->cpuset);
   hwloc_bitmap_singlify(set);
@@ -119,18 +146,12 @@ void bind_thread(int32_t index) {
   hwloc_bitmap_free(set);
 }
 
-// Highway numbers its targets so that the best has the lowest bit.
-static int64_t chosen_target() {
-  const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
-  return usable & -usable;
-}
-
 const char* architectures() {
   static const std::string text = [] {
     json object = json::object();
     for (uint64_t left = HWY_TARGETS; left != 0; left &= left - 1) {
       const auto target = static_cast<int64_t>(left & -left);
-      object[hwy::TargetName(target)] = target == chosen_target() ? "run" : "compiled";
+      object[hwy::TargetName(target)] = target == choose_target() ? "run" : "compiled";
     }
     return object.dump();
   }();
@@ -143,7 +164,8 @@ void describe(DeviceInfo* info) {
       {"caches", caches(&llc_bytes)},
       {"cores_allowed", core_count()},
       {"hardware_threads_allowed", hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_PU)},
-      {"numa_domains", hwloc_get_nbobjs_by_type(topology(), HWLOC_OBJ_NUMANODE)},
+      {"extensions", extension_names()},
+      {"numa_domains", domain_count()},
       {"microcode", proc_value("/proc/cpuinfo", "microcode")},
       {"governor", first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},
       {"transparent_huge_pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")},
@@ -155,12 +177,13 @@ void describe(DeviceInfo* info) {
   const std::string name = proc_value("/proc/cpuinfo", "model name");
   std::snprintf(info->name, sizeof info->name, "%s", name.empty() ? "CPU" : name.c_str());
   std::snprintf(info->architecture, sizeof info->architecture, "%s",
-                hwy::TargetName(chosen_target()));
+                hwy::TargetName(choose_target()));
   const std::string text = details.dump();
   MEMBOUND_CHECK(text.size() < sizeof info->details, "details of the device don't fit");
   std::memcpy(info->details, text.c_str(), text.size() + 1);
   info->emulated = 0;
   info->compute_units = core_count();
+  info->memory_domains = domain_count();
   info->llc_bytes = llc_bytes;
   info->memory_bytes = meminfo_bytes("MemTotal");
   info->memory_free_bytes = std::min(meminfo_bytes("MemAvailable"), cgroup_free_bytes());

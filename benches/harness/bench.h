@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <variant>
@@ -47,7 +48,9 @@ struct Prepared {
   bool cold = false;                    // claims that its data come from memory
   int32_t compute_units = 0;            // limit, 0: all
   std::function<void()> before_sample;  // may be empty
-  std::function<Check()> check;         // result against an independent reference
+  // What one sample shows beside its time, read after it; may be empty. Names carry units.
+  std::function<std::map<std::string, double>()> counters;
+  std::function<Check()> check;  // result against an independent reference
 
   int64_t stride_bytes() const { return footprint_bytes / rotation; }
 };

@@ -79,6 +79,7 @@ json device_json(const DeviceInfo& info) {
           {"architecture", info.architecture},
           {"emulated", info.emulated != 0},
           {"compute_units", info.compute_units},
+          {"memory_domains", info.memory_domains},
           {"llc_bytes", info.llc_bytes},
           {"memory_bytes", info.memory_bytes},
           {"memory_free_bytes", info.memory_free_bytes},

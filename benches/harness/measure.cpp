@@ -42,7 +42,8 @@ void print_entry(const Entry& entry) {
   const Work& work = entry.prepared->work;
   std::printf("%-72s %12.3f us", entry.name.c_str(), 1e6 * seconds);
   if (work.bytes() > 0) std::printf(" %9.2f GB/s", 1e-9 * work.bytes() / seconds);
-  const int64_t flops = work.flops.at("f32");
+  int64_t flops = 0;
+  for (const auto& [type, count] : work.flops) flops += count;
   if (flops > 0) std::printf(" %9.2f GFLOP/s", 1e-9 * flops / seconds);
   std::printf("  %zu samples\n", entry.seconds.size());
 }

@@ -34,7 +34,8 @@ json to_json(const Telemetry& telemetry) {
           {"power_watts", telemetry.power_watts},
           {"temperature_celsius", telemetry.temperature_celsius},
           {"steal_fraction", telemetry.steal_fraction},
-          {"throttle", telemetry.throttle}};
+          {"throttle", telemetry.throttle},
+          {"counted_bytes", telemetry.counted_bytes}};
 }
 
 // Tagged samples stay: whether they count is the reader's decision.
@@ -192,16 +193,18 @@ bool Runner::sample(Entry& entry, int32_t pass) {
     if (to_first_sample_ < 0) to_first_sample_ = since_start();
     const Sample sample = measure(entry, entry.runs);
     entry.seconds.push_back(sample.seconds);
-    journal_.write({{"type", "sample"},
-                    {"bench", entry.name},
-                    {"device", entry.device()},
-                    {"index", entry.seconds.size() - 1},
-                    {"pass", pass},
-                    {"seconds", sample.seconds},
-                    {"launches", entry.runs},
-                    {"at", since_start()},
-                    {"telemetry", to_json(sample.telemetry)},
-                    {"tags", tags(sample.telemetry)}});
+    json line = {{"type", "sample"},
+                 {"bench", entry.name},
+                 {"device", entry.device()},
+                 {"index", entry.seconds.size() - 1},
+                 {"pass", pass},
+                 {"seconds", sample.seconds},
+                 {"launches", entry.runs},
+                 {"at", since_start()},
+                 {"telemetry", to_json(sample.telemetry)},
+                 {"tags", tags(sample.telemetry)}};
+    if (entry.prepared->counters) line["counters"] = entry.prepared->counters();
+    journal_.write(line);
     return true;
   } catch (const Error& error) {
     fail(entry, error.code() == kUnsupported ? "skip" : "error", error.what());
