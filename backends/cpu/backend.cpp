@@ -4,12 +4,14 @@
 #include <cstdio>
 #include <cstring>
 
+#include "backends/cpu/host.h"
 #include "backends/cpu/isa.h"
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/memory.h"
 #include "backends/cpu/steal.h"
 #include "backends/cpu/team.h"
 #include "backends/cpu/topology.h"
+#include "backends/cpu/traffic.h"
 #include "backends/error.h"
 
 namespace membound::cpu {
@@ -61,9 +63,12 @@ void measure(const Placed* placed, int32_t count, const Plan* plan, Measurement*
       const int32_t i = out->samples;
       const int64_t first_set = (plan->first_set + i * plan->runs) % plan->rotation;
       const StealMeter meter(threads);
+      const double counted = TrafficCounters::instance().bytes();
       out->seconds[i] = interpret(*placed[0].program, *plan, first_set, threads, out->stamps,
                                   out->stamp_capacity);
-      out->telemetry[i] = {NAN, NAN, NAN, meter.fraction(out->seconds[i]), kNoThrottle};
+      out->telemetry[i] = {NAN,         NAN,
+                           NAN,         meter.fraction(out->seconds[i]),
+                           kNoThrottle, TrafficCounters::instance().bytes() - counted};
     }
   });
 }

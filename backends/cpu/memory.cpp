@@ -2,6 +2,12 @@
 #include "backends/cpu/memory.h"
 
 #include <sys/mman.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(data, bytes) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(data, bytes) ((void)0)
+#endif
 
 #include <cerrno>
 #include <cstring>
@@ -9,6 +15,7 @@
 #include <map>
 #include <sstream>
 
+#include "backends/cpu/host.h"
 #include "backends/cpu/team.h"
 #include "backends/cpu/topology.h"
 #include "backends/error.h"
@@ -57,6 +64,13 @@ void first_touch(char* data, int64_t bytes) {
 
 void* allocate(int64_t bytes, bool small_pages, int32_t domain) {
   const int64_t mapped = mapped_bytes(bytes);
+  // The system would grant the addresses and kill somebody at the first touch.
+  const int64_t free = memory_free_bytes();
+  if (mapped > free) {
+    raise("mapped <= free", __FILE__, __LINE__,
+          std::to_string(mapped) + " bytes wanted, " + std::to_string(free) + " are free",
+          kOutOfMemory);
+  }
   void* data = map_aligned(mapped);
   // Wishes; huge_page_bytes() tells what came of them.
   madvise(data, mapped, small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
@@ -67,6 +81,8 @@ void* allocate(int64_t bytes, bool small_pages, int32_t domain) {
     throw;
   }
   first_touch(static_cast<char*>(data), mapped);
+  // Mappings are whole huge pages: what a kernel does past the end must not go unseen.
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(data) + bytes, mapped - bytes);
   live()[data] = mapped;
   return data;
 }
@@ -74,6 +90,7 @@ void* allocate(int64_t bytes, bool small_pages, int32_t domain) {
 void release(void* data) {
   const auto found = live().find(data);
   if (found == live().end()) return;
+  ASAN_UNPOISON_MEMORY_REGION(data, found->second);
   munmap(data, found->second);
   live().erase(found);
 }

@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-
-#include "backends/backend.h"
+#include <vector>
 
 namespace membound::cpu {
 
-// One hardware thread on each core that affinity and cgroup allow; hwloc keeps the order. Of one
-// memory domain, or of all (-1); a domain without cores has none.
+// Cores and hardware threads that affinity and cgroup allow.
+int32_t allowed_cores();
+int32_t allowed_hardware_threads();
+
+// Threads that a team has: one on each allowed core, in hwloc's order, but no more than a CPU quota
+// of the cgroup pays for. Of one memory domain, or of all (-1); a domain without cores has none.
 int32_t core_count(int32_t domain = -1);
 
 // Binds the calling thread to core `index` of those.
@@ -23,11 +25,13 @@ int32_t domain_count();
 // system refuses.
 void bind_memory(void* data, int64_t bytes, int32_t domain);
 
-// JSON object: each instruction set that the kernels were compiled for, "run" for the one that they
-// run as here, "compiled" for the others.
-const char* architectures();
+struct Cache {
+  int level;
+  int64_t bytes;  // of one
+  int count;
+};
 
-// Fills all of `info` but the identifiers that the backend chooses.
-void describe(DeviceInfo* info);
+// Data caches that the allowed cores reach, the first level first.
+std::vector<Cache> caches();
 
 }  // namespace membound::cpu
