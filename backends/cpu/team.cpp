@@ -56,27 +56,38 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// GNU's OpenMP runtime is not instrumented, so that ThreadSanitizer sees no order between a team's
-// threads and their caller; these two make the one that is there visible.
-std::atomic<uint32_t> forked{0};
-std::atomic<uint32_t> joined{0};
+// What the team is to do. GNU's OpenMP runtime is not instrumented, so that ThreadSanitizer sees no
+// order between a team's threads and their caller; the atomics show the one that is there, and the
+// job lies here because what a parallel region captures would be written behind their back.
+struct Job {
+  const std::function<void(Team)>* body = nullptr;
+  int32_t domain = -1;
+  std::atomic<uint32_t> forked{0};
+  std::atomic<uint32_t> joined{0};
+};
+Job job;
+
+// One thread's part. libgomp keeps its threads, so that each is bound once until another domain is
+// asked for.
+void take_part() {
+  (void)job.forked.load(std::memory_order_acquire);
+  static thread_local std::pair<int32_t, int32_t> bound = {-1, -1};
+  const std::pair<int32_t, int32_t> wanted = {omp_get_thread_num(), job.domain};
+  if (bound != wanted) bind_thread(wanted.first, wanted.second);
+  bound = wanted;
+  (*job.body)({wanted.first, omp_get_num_threads()});
+  job.joined.fetch_add(1, std::memory_order_release);
+}
 
 }  // namespace
 
 void on_team(int32_t threads, const std::function<void(Team)>& body, int32_t domain) {
-  forked.fetch_add(1, std::memory_order_release);
+  job.body = &body;
+  job.domain = domain;
+  job.forked.fetch_add(1, std::memory_order_release);
 #pragma omp parallel num_threads(threads)
-  {
-    (void)forked.load(std::memory_order_acquire);
-    // libgomp keeps its threads, so that each is bound once until another domain is asked for.
-    static thread_local std::pair<int32_t, int32_t> bound = {-1, -1};
-    const std::pair<int32_t, int32_t> wanted = {omp_get_thread_num(), domain};
-    if (bound != wanted) bind_thread(wanted.first, domain);
-    bound = wanted;
-    body({wanted.first, omp_get_num_threads()});
-    joined.fetch_add(1, std::memory_order_release);
-  }
-  (void)joined.load(std::memory_order_acquire);
+  take_part();
+  (void)job.joined.load(std::memory_order_acquire);
 }
 
 double interpret(const Program& program, const Plan& plan, int64_t first_set, int32_t threads,
