@@ -67,11 +67,15 @@ def run(
 
 
 @app.command()
-def test() -> None:
-    """Run every test that this machine can run."""
+def test(
+    long: Annotated[
+        bool, typer.Option("--long", help="The whole C++ suite under ThreadSanitizer too.")
+    ] = False,
+) -> None:
+    """Run every test that this machine can run, sanitizers in a short form."""
     from membound import testing
 
-    raise typer.Exit(testing.run_all())
+    raise typer.Exit(testing.run_all(long))
 
 
 @app.command(name="list")

@@ -1,21 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that this machine can run: the C++ tests, then the Python tests."""
+"""Every test that this machine can run: C++, Python, and C++ again under sanitizers."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 from membound import paths
 
+# ThreadSanitizer is slow: in the short form only tests that run a team of threads, once each.
+SHORT_THREADS = "Loader|Journal|bench_check_odd_bf16$"
 
-def run_all() -> int:
-    """0 when all passed, 1 when any failed; both suites run in any case."""
+
+def run_all(long: bool) -> int:
+    """0 when all passed, 1 when any failed; every suite runs in any case."""
     os.chdir(paths.ROOT)
-    # Line by line, so that the headings stay above what they announce.
-    print("== C++ tests (ctest)", flush=True)
-    cpp = subprocess.call(
-        ["ctest", "--test-dir", "build", "--output-on-failure", "--no-tests=error"]
-    )
-    print("== Python tests (pytest)", flush=True)
-    python = subprocess.call([sys.executable, "-m", "pytest", "tests/python"])
-    return 1 if cpp or python else 0
+    suites: dict[str, Callable[[], int]] = {
+        "C++ tests (ctest)": lambda: _ctest("build"),
+        "Python tests (pytest)": _pytest,
+        "AddressSanitizer, UndefinedBehaviorSanitizer": lambda: _sanitized("asan"),
+        "ThreadSanitizer": lambda: _sanitized("tsan", None if long else SHORT_THREADS),
+    }
+    failed = []
+    for name, suite in suites.items():
+        # Line by line, so that the headings stay above what they announce.
+        print(f"== {name}", flush=True)
+        if suite():
+            failed.append(name)
+    for name in failed:
+        print(f"failed: {name}", flush=True)
+    return 1 if failed else 0
+
+
+def _ctest(folder: str, pattern: str | None = None) -> int:
+    command = ["ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error"]
+    return subprocess.call([*command, *(["-R", pattern] if pattern else [])])
+
+
+def _pytest() -> int:
+    return subprocess.call([sys.executable, "-m", "pytest", "tests/python"])
+
+
+def _sanitized(preset: str, pattern: str | None = None) -> int:
+    """Configures and builds build/PRESET, runs its tests; shows the build only if it fails."""
+    for command in (["cmake", "--preset", preset], ["cmake", "--build", f"build/{preset}"]):
+        built = subprocess.run(command, capture_output=True, text=True)
+        if built.returncode:
+            print(built.stdout[-8000:], built.stderr[-8000:], sep="\n", flush=True)
+            return built.returncode
+    return _ctest(f"build/{preset}", pattern)
