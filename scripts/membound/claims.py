@@ -37,13 +37,18 @@ def loss(kernel: KernelCost) -> float:
 
 
 def sentence(row: Row) -> str | None:
-    """None where tier C hits, or where nothing is known of what it leaves out."""
+    """None where tier C hits, the samples cannot tell, or no kernels say what it leaves out."""
     residual, found = row.residual_pct["C"], row.claim_gap
-    if residual is None or abs(residual) <= MISS_PCT or found is None or not found.left_out:
+    if residual is None or abs(residual) <= MISS_PCT or row.doubts:
+        return None
+    if found is None or not found.left_out:
         return None
     text = f"tier C misses by {residual:+.0f} %: "
     if residual > 0:
-        return text + "the step is faster than the read ceiling and peaks that C knows" + _with(row)
+        return (
+            text + "the step's kernels read faster than the read ceiling, compute faster than the "
+            "peaks, or overlap the two better than the intensity sweep does"
+        )
     named = {
         "issue": "issue",
         "latency": "latency",
@@ -67,8 +72,3 @@ def _kernels(found: ClaimGap) -> str:
         return ""
     worst = [f"{k.bench} at {k.claim_seconds / k.seconds:.2f}" for k in found.kernels]
     return f"; kernels and their part of their own ceiling: {', '.join(worst)}"
-
-
-def _with(row: Row) -> str:
-    fraction = row.read_ceiling_fraction
-    return f" (it moves {fraction * 100:.0f} % of the read ceiling)" if fraction else ""

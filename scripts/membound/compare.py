@@ -21,7 +21,7 @@ from membound.record import (
     Row,
     Tier,
 )
-from membound.statistics import percentile, summarise
+from membound.statistics import awake, percentile, summarise
 
 Point = tuple[str, str, str, int, int]  # device, phase, dtype, batch, context
 
@@ -163,6 +163,9 @@ def _marks(measurements: list[Measurement], predicted: PredictedStep | None) -> 
     samples = [sample for m in measurements for sample in m.samples]
     tags = Counter(tag for sample in samples for tag in sample.tags)
     marks += [f"{tag} ({n} of {len(samples)} samples)" for tag, n in sorted(tags.items())]
+    seconds = machine.seconds_of(measurements)
+    if asleep := len(samples) - len(awake(seconds)):
+        marks.append(f"suspended ({asleep} of {len(samples)} samples)")
     work = measurements[0].work
     if predicted and (work.bytes_read, work.bytes_written, work.flops) != (
         predicted.work.bytes_read,

@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SUSPENDED_FACTOR = 10.0  # a sample this much over its bench's median timed a machine that slept
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -60,7 +62,17 @@ def _drawn_from(processes: Sequence[Sequence[float]]) -> list[float]:
     """What a bootstrap draws from: medians of three or more processes, else all samples."""
     if len(processes) >= 3:
         return [statistics.median(samples) for samples in processes]
-    return [seconds for samples in processes for seconds in samples]
+    return awake(processes)
+
+
+def awake(processes: Sequence[Sequence[float]]) -> list[float]:
+    """All samples but those during which a virtual machine was suspended.
+
+    For spreads and intervals: a median bears such a sample, an interval from six does not.
+    """
+    longest = SUSPENDED_FACTOR * centre(processes)
+    kept = [s for samples in processes for s in samples if s <= longest]
+    return kept or [s for samples in processes for s in samples]
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -83,4 +95,5 @@ def _bootstrap_median(values: Sequence[float]) -> tuple[float, float]:
         method="percentile",
         random_state=numpy.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    # Interpolated percentiles may pass the ends by a rounding error.
+    return max(min(values), float(found.low)), min(max(values), float(found.high))

@@ -114,7 +114,7 @@ def _gains(found: Saturation) -> list[str]:
 
 def _with_interval(gain: Gain) -> str:
     low, high = ((end - 1) * 100 for end in gain.interval95)
-    return f"{gain.percent}, 95 % {low:.1f}..{high:.1f} %"
+    return f"{gain.percent} [95 %: {low:.1f}..{high:.1f}]"
 
 
 def _name(row: Row) -> str:
@@ -159,7 +159,7 @@ def _bound_by_bytes(found: Saturation | None, listed: str) -> str:
         return f"capped by memory bandwidth ({listed})"
     if found.shown is None:
         gains = "; ".join(_gains(found))
-        left = " and bytes in flight per core were not varied" if not found.flight else ""
+        left = "; bytes in flight per core were not varied" if not found.flight else ""
         return f"bound by bytes, but memory is not shown to be the cap: {gains}{left} ({listed})"
     if found.units and found.units.flat is False:
         return (

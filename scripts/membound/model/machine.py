@@ -9,7 +9,7 @@ from typing import Any
 
 from membound.model import overlap
 from membound.record import Measurement, Record
-from membound.statistics import centre
+from membound.statistics import awake, centre
 
 COLD_READ = re.compile(r"bandwidth/read/f32/mode:cold/bytes:[1-9]\d*(/threads:[1-9]\d*)?")
 BETTER_BY = 1.01  # another way of reading must beat the read bench by this to be the ceiling
@@ -249,7 +249,7 @@ def _choose_read(entry: Ceilings) -> None:
 
 def _kernel(first: Measurement, samples: Samples) -> Kernel:
     seconds = centre(samples)
-    pooled = sorted(value for process in samples for value in process)
+    pooled = sorted(awake(samples))
     low, high = pooled[len(pooled) // 20], pooled[-1 - len(pooled) // 20]
     work = first.work
     all_bytes = work.bytes_read + work.bytes_written + work.activation_bytes

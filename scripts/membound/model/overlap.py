@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from membound.statistics import centre
+from membound.statistics import awake, centre
 
 P_MOST = 64.0  # from here on the knee is within 1.1 % of max(): indistinguishable from it
 FEWEST_POINTS = 4
@@ -127,7 +127,7 @@ def intervals95(points: Sequence[Point]) -> dict[str, tuple[float, float]]:
     if by_process:
         data = [[centre([samples]) for samples in point.samples] for point in points]
     else:
-        data = [[s for samples in point.samples for s in samples] for point in points]
+        data = [awake(point.samples) for point in points]
     if min(len(values) for values in data) < 2:
         return {}
 
