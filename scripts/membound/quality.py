@@ -29,8 +29,13 @@ def doubts(measurements: Sequence[Measurement], what: str) -> list[str]:
             f"neighbours took up to{most} of the cores' time in {len(disturbed)} of "
             f"{len(samples)} samples of {what}"
         )
-    if not all(m.footprint_ok for m in measurements):
-        found.append(f"the data of {what} may have come from caches (footprint too small)")
+    small = [m for m in measurements if not m.footprint_ok]
+    if small:
+        size = f" of {least / 1e9:.2f} GB" if (least := small[0].footprint_bytes) else ""
+        found.append(
+            f"the data of {what} may have come from caches: a footprint{size} is under 4 times the "
+            "last-level cache"
+        )
     return found
 
 

@@ -46,6 +46,7 @@ class Measurement(Open):
     dtype: str = ""
     work: WorkCounts = WorkCounts()
     footprint_ok: bool = True
+    footprint_bytes: int | None = None
     check: dict[str, Any] | None = None
     samples: list[Sample] = []
     finished: bool = False
