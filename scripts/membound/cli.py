@@ -37,6 +37,7 @@ Model = Annotated[
 
 @app.command()
 def run(
+    ctx: typer.Context,
     profile: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
     device: Annotated[str | None, typer.Option(help="Such as cpu:0; default: all.")] = None,
     model: Model = "Llama-3.2-1B",
@@ -45,6 +46,9 @@ def run(
     context: Annotated[str | None, typer.Option(help="Tokens in the cache at a decode.")] = None,
     prefill: Annotated[str | None, typer.Option(help="Tokens of a prefill.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the record.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the interrupted run in this folder.")
+    ] = None,
     as_json: JsonFlag = False,
     tolerance: Tolerance = None,
     stall_seconds: Annotated[
@@ -55,15 +59,31 @@ def run(
     from membound import options, paths
     from membound.run import Run
 
-    checked = options.check(profile, model, dtype, device, batch, context, prefill, stall_seconds)
-    paths.bench_program()
-    folder = paths.make_out(out or paths.default_out())
-    record = Run(checked, folder).execute()
+    if resume:
+        folder = resume
+        record = Run.resume(folder, _given(ctx), stall_seconds)
+    else:
+        checked = options.check(
+            profile, model, dtype, device, batch, context, prefill, stall_seconds
+        )
+        paths.bench_program()
+        folder = paths.make_out(out or paths.default_out())
+        record = Run(checked, folder).execute()
     assert record.comparison is not None
     code = _report([record.comparison], as_json, tolerance)
     if record.status == "partial":
         raise MemboundError(f"partial: {record.reason}; what was measured is in {folder}")
     raise typer.Exit(code)
+
+
+def _given(ctx: typer.Context) -> dict[str, Any]:
+    """Options that the user gave, without those that have their default."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    named = {name: ctx.params[name] for name in given}
+    if "out" in named:
+        raise UsageError("--out and --resume name two folders: a resumed run stays in its own")
+    return named
 
 
 @app.command()

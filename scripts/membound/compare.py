@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
-from membound import predict, verdicts
+from membound import ceilings_json, claims, predict, quality, verdicts
 from membound.model import machine
 from membound.model.machine import Ceilings
 from membound.model.shape import Shape
@@ -21,7 +21,7 @@ from membound.record import (
     Row,
     Tier,
 )
-from membound.statistics import percentile, summarise
+from membound.statistics import awake, percentile, summarise
 
 Point = tuple[str, str, str, int, int]  # device, phase, dtype, batch, context
 
@@ -36,13 +36,19 @@ def compare(record: Record, path: str) -> Comparison:
         for (device, bench), measurements in steps.items()
     ]
     rows.sort(key=lambda r: (r.device, r.phase, r.dtype, r.batch, r.context))
-    drift = _drift(record, devices)
-    ceilings = [_ceilings_dict(entry, drift.get(name)) for name, entry in devices.items()]
+    drift, doubts = _drift(record, devices), quality.ceiling_doubts(record, devices)
+    for row in rows:
+        row.doubts += doubts.get(row.device, []) + _drift_doubts(row, drift.get(row.device))
+    ceilings = [
+        ceilings_json.as_json(entry, drift.get(name), doubts[name])
+        for name, entry in devices.items()
+    ]
+    ridges = [text for entry in ceilings if (text := ceilings_json.ridge_text(entry))]
     return Comparison(
         record=path,
         residuals={tier: residuals(rows, tier) for tier in TIERS},
         rows=rows,
-        verdicts=verdicts.verdicts(record, rows, devices, drift),
+        verdicts=verdicts.verdicts(record, rows, devices, drift, ridges),
         ceilings=(ceilings[0] if ceilings else {}) | {"by_device": ceilings},
     )
 
@@ -119,6 +125,7 @@ def _row(
     achieved = (first.work.bytes_read + first.work.bytes_written) / summary.median
     ceiling = devices[device].read_rate if device in devices else None
     low, high = summary.interval95
+    quiet = quality.undisturbed_seconds(measurements)
     model = next((p[6:] for p in bench.split("/") if p.startswith("model:")), "")
     return Row(
         bench=bench,
@@ -137,6 +144,9 @@ def _row(
         interval_basis=summary.basis,
         achieved_GBps=achieved / 1e9,
         read_ceiling_fraction=achieved / ceiling if ceiling else None,
+        claim_gap=claims.gap(summary.median, predicted),
+        undisturbed=tokens / quiet if quiet else None,
+        doubts=quality.doubts(measurements, "this step"),
         interpolated=predicted.interpolated if predicted else [],
         marks=_marks(measurements, predicted),
     )
@@ -153,6 +163,9 @@ def _marks(measurements: list[Measurement], predicted: PredictedStep | None) -> 
     samples = [sample for m in measurements for sample in m.samples]
     tags = Counter(tag for sample in samples for tag in sample.tags)
     marks += [f"{tag} ({n} of {len(samples)} samples)" for tag, n in sorted(tags.items())]
+    seconds = machine.seconds_of(measurements)
+    if asleep := len(samples) - len(awake(seconds)):
+        marks.append(f"suspended ({asleep} of {len(samples)} samples)")
     work = measurements[0].work
     if predicted and (work.bytes_read, work.bytes_written, work.flops) != (
         predicted.work.bytes_read,
@@ -164,30 +177,21 @@ def _marks(measurements: list[Measurement], predicted: PredictedStep | None) -> 
 
 
 def _drift(record: Record, devices: dict[str, Ceilings]) -> dict[str, float]:
-    """The anchor's read rate against the ceiling's, as a change in percent, the largest."""
+    """The anchor against the same read among the ceilings, in percent: the largest change."""
     found = {}
-    for device, rates in machine.anchors(record).items():
-        ceiling = devices[device].read_rate if device in devices else None
-        if ceiling:
-            found[device] = max(((rate / ceiling - 1) * 100 for rate in rates), key=abs)
+    for device, anchors in machine.anchors(record).items():
+        curve = devices[device].cold_read_seconds if device in devices else {}
+        changes = [(rate * curve[size] / size - 1) * 100 for size, rate in anchors if size in curve]
+        if changes:
+            found[device] = max(changes, key=abs)
     return found
 
 
-def _ceilings_dict(entry: Ceilings, drift_pct: float | None) -> dict[str, Any]:
-    def scaled(value: float | None, factor: float) -> float | None:
-        return None if value is None else value * factor
-
-    found = verdicts.saturation(entry)
-    return {
-        "device": entry.device,
-        "read_GBps": scaled(entry.read_rate, 1e-9),
-        "read_best_GBps": scaled(entry.read_best_rate, 1e-9),
-        "paper_GBps": scaled(entry.paper_read_rate, 1e-9),
-        "saturated": found.shown if found else None,
-        "saturation": vars(found) if found else None,
-        "fma_GFLOPS": scaled(entry.flops_rate, 1e-9),
-        "barrier_us": scaled(entry.barrier_seconds, 1e6),
-        "launch_us": scaled(entry.launch_seconds, 1e6),
-        "drift_pct": drift_pct,
-        "drifted": drift_pct is not None and abs(drift_pct) > verdicts.DRIFT_PCT,
-    }
+def _drift_doubts(row: Row, drift_pct: float | None) -> list[str]:
+    """Only a step that bytes limit can change sides with the read ceiling."""
+    if not row.shares or verdicts.largest(row.shares) not in ("bytes", "latency"):
+        return []
+    found = quality.drift_doubt(
+        drift_pct, row.read_ceiling_fraction, verdicts.NEAR_CEILING, row.residual_pct["C"]
+    )
+    return [found] if found else []

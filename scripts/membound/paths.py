@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things lie: the checkout, the measuring program, the catalogue, new records."""
 
+import contextlib
+import fcntl
 import os
 import socket
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -46,3 +49,27 @@ def make_out(folder: Path) -> Path:
             f"cannot write to {folder} ({error.strerror}): choose another folder with --out"
         ) from None
     return folder
+
+
+@contextlib.contextmanager
+def sole_user(folder: Path) -> Iterator[None]:
+    """Hold `folder` while a run writes to it; UsageError when another run does.
+
+    The lock dies with its process, so a kill leaves none behind. File systems without locks do not
+    get one.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(
+            f"cannot open {folder} ({error.strerror}): give a record's folder"
+        ) from None
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(f"a run is still going on in {folder}: wait for its end") from None
+        yield
+    finally:
+        os.close(handle)

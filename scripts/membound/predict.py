@@ -11,10 +11,7 @@ from membound.model.machine import Ceilings
 from membound.paths import utc_now
 from membound.record import PredictedStep, Prediction, Record, WorkCounts
 
-NOTES = [
-    "tier C takes max(bytes, flops) per launch: the overlap near the ridge is not measured yet",
-    "a launch whose activations stay in caches costs tier C its flops and one barrier",
-]
+NOTE = "a launch whose activations stay in caches costs tier C its flops and one barrier"
 
 
 def predict_steps(record: Record, steps: list[work.Step]) -> Prediction:
@@ -28,12 +25,10 @@ def predict_steps(record: Record, steps: list[work.Step]) -> Prediction:
     }
     # Through JSON before hashing: keys that are numbers here are text there, and sort otherwise.
     inputs = json.loads(json.dumps(used))
-    notes = list(NOTES)
+    types = {kind for s in steps for x in s.launches for kind in tiers.flops_by_type(x.work)}
+    notes = [NOTE]
     for name, ceilings in devices.items():
-        if ceilings.barrier_seconds is None:
-            notes.append(f"{name}: the barrier was not measured and counts as 0")
-        if ceilings.flops_rate is None:
-            notes.append(f"{name}: the arithmetic peak was not measured and counts as infinite")
+        notes += [f"{name}: {text}" for text in _notes(ceilings, sorted(types))]
     return Prediction(
         made_at=utc_now(),
         sha256=fingerprint(inputs),
@@ -41,6 +36,25 @@ def predict_steps(record: Record, steps: list[work.Step]) -> Prediction:
         steps=[predict_one(s, ceilings) for ceilings in devices.values() for s in steps],
         notes=notes,
     )
+
+
+def _notes(ceilings: Ceilings, types: list[str]) -> list[str]:
+    """What the prediction had to assume."""
+    notes = []
+    if ceilings.barrier_seconds is None:
+        notes.append("the barrier was not measured and counts as 0")
+    if ceilings.knee is None:
+        notes.append(f"bytes and flops count as max(): {ceilings.knee_why_not}")
+    else:
+        notes.append(f"bytes and flops overlap with the measured p = {ceilings.knee.p:.2f}")
+    for kind in types:
+        if kind in ceilings.peaks:
+            continue
+        if ceilings.flops_rate is None:
+            notes.append(f"the {kind} peak was not measured and counts as infinite")
+        else:
+            notes.append(f"the {kind} peak was not measured: f32's is used")
+    return notes
 
 
 def fingerprint(inputs: dict[str, Any]) -> str:
@@ -64,6 +78,7 @@ def predict_one(step: work.Step, ceilings: Ceilings) -> PredictedStep:
         tokens_per_s=rates,
         why_not=time.why_not,
         shares=time.shares,
+        kernels=time.kernels,
         interpolated=time.interpolated,
         interpolated_share=time.interpolated_share,
     )

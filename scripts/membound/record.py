@@ -23,6 +23,8 @@ class Sample(Open):
     seconds: Seconds
     at: float | None = None
     tags: list[str] = []
+    counters: dict[str, float | None] = {}
+    telemetry: dict[str, Any] = {}
 
 
 class WorkCounts(Open):
@@ -44,6 +46,7 @@ class Measurement(Open):
     dtype: str = ""
     work: WorkCounts = WorkCounts()
     footprint_ok: bool = True
+    footprint_bytes: int | None = None
     check: dict[str, Any] | None = None
     samples: list[Sample] = []
     finished: bool = False
@@ -74,6 +77,15 @@ class Process(Open):
     exit_code: int | None = None
 
 
+class KernelCost(Open):
+    """All launches of one kernel bench in a step: seconds of tier K and of tier C."""
+
+    bench: str
+    launches: int
+    seconds: float
+    claim_seconds: float
+
+
 class PredictedStep(Open):
     """One step's prediction by each tier; a tier without a value says why in `why_not`."""
 
@@ -88,6 +100,7 @@ class PredictedStep(Open):
     tokens_per_s: dict[Tier, float | None]
     why_not: dict[Tier, str] = {}
     shares: dict[str, float] | None = None
+    kernels: list[KernelCost] = []
     interpolated: list[str] = []
     interpolated_share: float = 0.0
 
@@ -102,8 +115,25 @@ class Prediction(Open):
     notes: list[str] = []
 
 
+class ClaimGap(Open):
+    """Why a step takes longer than tier C says.
+
+    `left_out` are parts of the measured step that sum to `missing_seconds` over its seconds:
+    latency and issue of its kernels, what the step takes beyond their sum (`composition`), and
+    less than nothing where kernels beat tier C (`faster`). Empty without kernels.
+    """
+
+    missing_seconds: float
+    left_out: dict[str, float] = {}
+    kernels: list[KernelCost] = []
+
+
 class Row(Open):
-    """One measured step beside its predictions, in tokens/s over all sequences."""
+    """One measured step beside its predictions, in tokens/s over all sequences.
+
+    `measured` is over all samples. `undisturbed` is over those that no neighbour disturbed, given
+    where it differs; `doubts` say why a verdict on the step would rest on sand.
+    """
 
     bench: str
     device: str
@@ -122,6 +152,9 @@ class Row(Open):
     interval_basis: str
     achieved_GBps: float
     read_ceiling_fraction: float | None
+    claim_gap: ClaimGap | None = None
+    undisturbed: float | None = None
+    doubts: list[str] = []
     interpolated: list[str] = []
     marks: list[str] = []
 
@@ -144,6 +177,14 @@ class Comparison(Open):
     ceilings: dict[str, Any]
 
 
+class Resumption(Open):
+    """A run that was taken up again; journals set aside are evidence, their samples not used."""
+
+    at: str
+    kept: list[str]
+    set_aside: list[str]
+
+
 class Record(Open):
     """One node and one run."""
 
@@ -158,5 +199,6 @@ class Record(Open):
     devices: list[dict[str, Any]] = []
     backends: list[dict[str, Any]] = []
     processes: list[Process] = []
+    resumed: list[Resumption] = []
     prediction: Prediction | None = None
     comparison: Comparison | None = None

@@ -6,12 +6,14 @@ The prediction is on disk before the first step is measured, and no step feeds i
 
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from membound import __version__, compare, paths, predict, progress, runner
+from membound import __version__, compare, paths, predict, progress, resume, runner
 from membound.errors import CannotMeasure, UsageError
 from membound.model import machine
 from membound.options import RunOptions
@@ -25,26 +27,51 @@ UNFINISHED = "not finished: the run is going on or was killed"
 class Run:
     """The state that the stages of one run share."""
 
-    def __init__(self, options: RunOptions, folder: Path) -> None:
+    def __init__(self, options: RunOptions, folder: Path, record: Record | None = None) -> None:
+        """`record` is one to go on with: its processes are finished, its prediction stands."""
         self.options = options
         self.folder = folder
         self.stop = False
-        self.record = Record(
+        self.record = record or Record(
             version=__version__,
-            reason=UNFINISHED,
             started_at=paths.utc_now(),
             settings=options.as_dict(),
             model=options.shape.as_dict(),
         )
+        self.record.status, self.record.reason = "partial", UNFINISHED
+        self.record.ended_at = self.record.comparison = None
         self.recorder = Recorder(self.record, folder)
         self.progress: progress.Lines | progress.Bar = progress.make()
 
+    @classmethod
+    def resume(cls, folder: Path, given: dict[str, Any], stall_seconds: float) -> Record:
+        """Go on with the run in `folder`; a complete one is given back as it is.
+
+        Everything is checked before anything of the record is touched: UsageError says why not.
+        """
+        with paths.sole_user(folder):
+            record = resume.read(folder)
+            if record.status == "complete":
+                print(f"membound: {folder} is complete: nothing to resume", file=sys.stderr)
+                return record
+            options = resume.settle(record, folder, given, stall_seconds)
+            kept = resume.finished(record, folder)
+            resume.check_order(record, kept, options.points.processes, folder)
+            resume.check_machine(record, options, folder)
+            resume.set_aside(record, kept, folder)
+            return cls(options, folder, record)._execute()
+
     def execute(self) -> Record:
         """All stages; after a failure of one the next still runs, after a stop none does."""
+        with paths.sole_user(self.folder):
+            return self._execute()
+
+    def _execute(self) -> Record:
         self.recorder.save()
         with self._signals():
             try:
-                self._processes("ceilings")
+                if self.record.prediction is None:
+                    self._processes("ceilings")
                 if not self.stop:
                     self._predict()
                     self._processes("steps")
@@ -59,7 +86,8 @@ class Run:
     def _processes(self, suite: str) -> None:
         program = str(paths.bench_program())
         count = self.options.points.processes
-        for index in range(count):
+        finished = {process.index for process in self.record.processes if process.suite == suite}
+        for index in sorted(set(range(count)) - finished):
             if self.stop:
                 return
             process = Process(
@@ -90,6 +118,9 @@ class Run:
         self.progress.line(line)
 
     def _predict(self) -> None:
+        """Once: a prediction that stands is never made again."""
+        if self.record.prediction is not None:
+            return
         prediction = predict.predict_steps(self.record, self.options.steps())
         self.record.prediction = prediction
         path = self.folder / "prediction.json"
@@ -114,7 +145,7 @@ class Run:
 
     def _discard_if_empty(self) -> None:
         """A refused input leaves no record behind."""
-        if any(process.measurements for process in self.record.processes):
+        if self.record.resumed or any(p.measurements for p in self.record.processes):
             self.recorder.save()
             return
         self.recorder.path.unlink(missing_ok=True)

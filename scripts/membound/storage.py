@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of a record: written under a temporary name and renamed, read back with checks."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,21 +24,33 @@ def load(argument: str) -> Record:
     path = Path(argument)
     if path.is_dir():
         path = path / "record.json"
-    try:
-        if path.suffix == ".jsonl":
+    if path.suffix == ".jsonl":
+        try:
             return _from_journal(path)
-        record = Record.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise _cannot_read(path, error) from None
+    record = read_record(path)
+    if record.status == "partial":
+        _refold(record, path.parent)
+    return record
+
+
+def read_record(path: Path) -> Record:
+    """What a record.json holds, without a look at the journals."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(
-            f"cannot read {path} ({error.strerror}): give a record's folder, record.json or journal"
-        ) from None
+        raise _cannot_read(path, error) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path} is not a membound record: {place} {first['msg']}") from None
-    if record.status == "partial":
-        _refold(record, path.parent)
-    return record
+
+
+def _cannot_read(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot read {path} ({error.strerror}): give a record's folder, record.json or journal"
+    )
 
 
 def _from_journal(path: Path) -> Record:
@@ -70,7 +83,9 @@ def _refold(record: Record, folder: Path) -> None:
                 journal=process.journal,
                 launched_at=process.launched_at,
             )
-            journal.read(path, fresh)
-            if process.exit_code != 0 and process.reason:
+            with contextlib.suppress(UsageError):  # a broken line: what precedes it counts
+                journal.read(path, fresh)
+            if process.exit_code is not None:  # the run saw its end, and knows better why
+                fresh.exit_code = process.exit_code
                 fresh.status, fresh.reason = process.status, process.reason
             record.processes[index] = fresh

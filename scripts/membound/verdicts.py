@@ -2,42 +2,16 @@
 """What the numbers allow to be said, as sentences with the numbers in them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from membound import claims
 from membound.model.machine import Ceilings
+from membound.model.saturation import Gain, Saturation, saturation
 from membound.predict import fingerprint
+from membound.quality import DRIFT_PCT
 from membound.record import Record, Row
 
-SATURATED_BELOW = 1.03  # more compute units that raise the rate by less show saturation
-DRIFT_PCT = 3.0
 UNEXPLAINED_PCT = 10.0  # a step this much below its kernels' sum has time without a cause
 NEAR_CEILING = 0.8  # a step below this part of the read ceiling is not capped by it alone
-
-
-@dataclass(frozen=True)
-class Saturation:
-    """Read rate with all compute units over the rate with fewer, at the same bytes."""
-
-    fewer: int
-    units: int
-    gain: float
-    shown: bool
-
-
-def saturation(ceilings: Ceilings) -> Saturation | None:
-    """None when no read with fewer units was measured: then nothing can be said.
-
-    Leaving out one unit of many proves nothing, so at least a quarter must be left out.
-    """
-    units = ceilings.compute_units or 0
-    fewer = max((n for n in ceilings.fewer_units if n <= 0.75 * units), default=0)
-    if not fewer:
-        return None
-    size, rate = ceilings.fewer_units[fewer]
-    if size not in ceilings.cold_read_seconds:
-        return None
-    gain = size / ceilings.cold_read_seconds[size] / rate
-    return Saturation(fewer, units, gain, gain < SATURATED_BELOW)
 
 
 def verdicts(
@@ -45,10 +19,16 @@ def verdicts(
     rows: Sequence[Row],
     devices: Mapping[str, Ceilings],
     drift: Mapping[str, float],
+    ridges: Sequence[str],
 ) -> list[str]:
     """All sentences, the most important first."""
-    texts = [_saturation_text(entry) for entry in devices.values() if entry.read_rate]
-    texts += [_row_text(row, devices.get(row.device)) for row in rows]
+    found = {name: saturation(entry) for name, entry in devices.items()}
+    texts = [_saturation_text(d, found[name]) for name, d in devices.items() if d.read_rate]
+    texts += ridges
+    for row in rows:
+        texts.append(_row_text(row, row.device in devices, found.get(row.device)))
+        if claim := claims.sentence(row):
+            texts.append(f"{_name(row)}: {claim}")
     for device, pct in drift.items():
         if abs(pct) > DRIFT_PCT:
             texts.append(
@@ -56,11 +36,31 @@ def verdicts(
                 f"(over {DRIFT_PCT:.0f} %): the residuals include it"
             )
     texts += _prediction_texts(record, rows)
-    texts += [f"{row.bench}: marked {', '.join(row.marks)}" for row in rows if row.marks]
+    texts += [_marks_text(row) for row in rows if row.marks]
     for process in record.processes:
         for failure in process.failures:
             what = "skipped" if failure.kind == "skip" else "failed"
             texts.append(f"{failure.bench} on {failure.device} {what}: {failure.reason}")
+    return texts + _record_texts(record)
+
+
+def largest(shares: Mapping[str, float]) -> str:
+    """The cause that takes most of the time."""
+    return max(shares, key=lambda cause: shares[cause])
+
+
+def _record_texts(record: Record) -> list[str]:
+    """How the record came about, where that bears on what it says."""
+    texts = []
+    for resumption in record.resumed:
+        aside = ", ".join(resumption.set_aside) or "none"
+        texts.append(
+            f"resumed at {resumption.at} with {len(resumption.kept)} finished processes; "
+            f"journals set aside, whose samples do not count: {aside}"
+        )
+    builds = {str(p.header.get("git_revision")) for p in record.processes if p.header}
+    if len(builds) > 1:
+        texts.append(f"the processes come from different builds: {', '.join(sorted(builds))}")
     if record.status == "partial":
         texts.append(f"this record is partial: {record.reason or 'the run did not finish'}")
     return texts
@@ -81,50 +81,103 @@ def _prediction_texts(record: Record, rows: Sequence[Row]) -> list[str]:
     return texts
 
 
-def _saturation_text(ceilings: Ceilings) -> str:
+def _saturation_text(ceilings: Ceilings, found: Saturation | None) -> str:
     rate = f"{ceilings.device}: cold reads sustain {(ceilings.read_rate or 0) / 1e9:.1f} GB/s"
-    found = saturation(ceilings)
+    if ceilings.read_bench and ceilings.read_bench.startswith("bandwidth/saturation/"):
+        rate += f" ({ceilings.read_bench})"
     if found is None:
         return f"{rate}; whether that saturates memory was not measured (no run with fewer cores)"
-    gain = f"{found.fewer} -> {found.units} cores raise it by {(found.gain - 1) * 100:.1f} %"
+    gains = "; ".join(_gains(found))
     if found.shown:
-        return f"{rate}, saturated over cores ({gain}); bytes in flight per core were not varied"
-    return f"{rate}, not saturated ({gain}): bytes in flight are the limit, not the memory bus"
+        return f"{rate}, saturated: neither more cores nor more bytes in flight help ({gains})"
+    if found.shown is False:
+        return f"{rate}, not saturated ({gains}): bytes in flight are the limit, not the memory bus"
+    if found.units is None:
+        return f"{rate}; fewer cores were not measured, so nothing shows saturation ({gains})"
+    if found.units.flat and found.flight is None:
+        return f"{rate}, saturated over cores ({gains}); bytes in flight per core were not varied"
+    return (
+        f"{rate}; whether that saturates memory is open: the interval of a gain holds 3 % ({gains})"
+    )
 
 
-def _row_text(row: Row, ceilings: Ceilings | None) -> str:
+def _gains(found: Saturation) -> list[str]:
+    texts = []
+    if found.units:
+        texts.append(
+            f"{found.fewer} -> {found.all_units} cores raise it by {_with_interval(found.units)}"
+        )
+    if found.flight:
+        texts.append(f"more bytes in flight per core raise it by {_with_interval(found.flight)}")
+    return texts
+
+
+def _with_interval(gain: Gain) -> str:
+    low, high = ((end - 1) * 100 for end in gain.interval95)
+    return f"{gain.percent} [95 %: {low:.1f}..{high:.1f}]"
+
+
+def _name(row: Row) -> str:
     size = f"context {row.context}" if row.phase == "decode" else f"{row.context} tokens"
-    text = f"{row.phase} {row.model} {row.dtype} batch {row.batch}, {size} on {row.device}: "
-    text += f"{row.measured:.3g} tokens/s"
+    return f"{row.phase} {row.model} {row.dtype} batch {row.batch}, {size} on {row.device}"
+
+
+def _row_text(row: Row, has_ceilings: bool, found: Saturation | None) -> str:
+    text = f"{_name(row)}: {row.measured:.3g} tokens/s"
     fraction = row.read_ceiling_fraction
     if fraction is not None:
         text += f" at {row.achieved_GBps:.1f} GB/s"
         text += f" = {fraction * 100:.0f} % of the cold read ceiling"
-    if not row.shares or ceilings is None:
+    if row.doubts:
+        return f"{text}; inconclusive: {'; '.join(row.doubts)}"
+    if not row.shares or not has_ceilings:
         return f"{text}; its cause is open: no kernel times"
-    return f"{text}; {_limit(row, fraction or 0.0, ceilings)}"
+    return f"{text}; {_limit(row, fraction or 0.0, found)}"
 
 
-def _limit(row: Row, fraction: float, ceilings: Ceilings) -> str:
+def _limit(row: Row, fraction: float, found: Saturation | None) -> str:
     shares = row.shares or {}
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    cause = ordered[0][0]
+    cause = largest(shares)
     listed = ", ".join(f"{name} {share:.2f}" for name, share in ordered if share >= 0.05)
     residual = row.residual_pct["K"]
     if residual is not None and residual < -UNEXPLAINED_PCT:
         longer = (1 / (1 + residual / 100) - 1) * 100
         listed += f"; the step takes {longer:.0f} % longer than its kernels alone"
-    found = saturation(ceilings)
     if cause not in ("bytes", "latency"):
         return f"not capped by memory bandwidth, the largest share is {cause} ({listed})"
     if cause == "latency" or fraction < NEAR_CEILING:
         return f"not capped by memory bandwidth alone ({listed})"
+    return _bound_by_bytes(found, listed)
+
+
+def _bound_by_bytes(found: Saturation | None, listed: str) -> str:
+    """'Capped' only where neither more cores nor more bytes in flight raise the read rate."""
     if found is None:
         return f"bound by bytes, saturation not measured ({listed})"
     if found.shown:
         return f"capped by memory bandwidth ({listed})"
-    gain = f"{(found.gain - 1) * 100:.1f} %"
+    if found.shown is None:
+        gains = "; ".join(_gains(found))
+        left = "; bytes in flight per core were not varied" if not found.flight else ""
+        return f"bound by bytes, but memory is not shown to be the cap: {gains}{left} ({listed})"
+    if found.units and found.units.flat is False:
+        return (
+            f"limited by the bytes that these {found.all_units} cores keep in flight "
+            f"({found.fewer} -> {found.all_units} cores still raise the read rate by "
+            f"{found.units.percent}; {listed})"
+        )
+    assert found.flight is not None
     return (
-        f"limited by the bytes that these {found.units} cores keep in flight "
-        f"({found.fewer} -> {found.units} cores still raise the read rate by {gain}; {listed})"
+        "limited by bytes in flight (more of them for each core still raise the read rate by "
+        f"{found.flight.percent}; {listed})"
     )
+
+
+def _marks_text(row: Row) -> str:
+    text = f"{row.bench}: marked {', '.join(row.marks)}"
+    if row.undisturbed:
+        change = (row.undisturbed / row.measured - 1) * 100
+        text += f"; its undisturbed samples alone give {row.undisturbed:.3g} tokens/s "
+        text += f"({change:+.1f} %)"
+    return text

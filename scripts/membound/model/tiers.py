@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three tiers of prediction for one step, and the step's time split by cause.
 
-P: paper bandwidth and peak. C: measured read ceiling, peak and barrier. K: measured kernels.
-Near the ridge C takes the larger of bytes and flops time; their overlap is not measured yet.
+P: paper bandwidth and peaks. C: measured read ceiling, peaks and barrier. K: measured kernels.
+Near the ridge bytes and flops overlap as the intensity sweep measured it (`overlap.combine`).
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from membound.model import curves
+from membound.model import curves, overlap
 from membound.model.machine import Ceilings
-from membound.model.work import Launch, Step
-from membound.record import CAUSES, Tier
+from membound.model.work import Launch, Step, Work
+from membound.record import CAUSES, KernelCost, Tier
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class StepTime:
     shares: dict[str, float] | None
     interpolated: list[str]
     interpolated_share: float
+    kernels: list[KernelCost] = field(default_factory=list)
 
 
 def predict(step: Step, ceilings: Ceilings) -> StepTime:
@@ -50,20 +52,28 @@ def _from_kernels(
     """Tier K: the sum over launches, with each launch's time split by cause."""
     total = dict.fromkeys(CAUSES, 0.0)
     guessed = 0.0
-    interpolated: dict[str, None] = {}
-    cache: dict[str, dict[str, float]] = {}
-    for launch in step.launches:
-        if launch.bench not in cache:
-            cache[launch.bench] = causes(launch, kernel_seconds(launch, ceilings), ceilings)
-        parts = cache[launch.bench]
-        for cause, value in parts.items():
-            total[cause] += value
+    interpolated: list[str] = []
+    costs: list[KernelCost] = []
+    counts = Counter(launch.bench for launch in step.launches)
+    for launch in {launch.bench: launch for launch in step.launches}.values():
+        count, each = counts[launch.bench], kernel_seconds(launch, ceilings)
+        claim = claim_seconds(launch, ceilings)
+        for cause, value in causes(launch, each, ceilings).items():
+            total[cause] += count * value
+        costs.append(
+            KernelCost(
+                bench=launch.bench,
+                launches=count,
+                seconds=count * each,
+                claim_seconds=count * claim,
+            )
+        )
         if launch.bench not in ceilings.kernels:
-            interpolated[launch.bench] = None
-            guessed += sum(parts.values())
+            interpolated.append(launch.bench)
+            guessed += count * each
     seconds["K"] = whole = sum(total.values())
     shares = {cause: value / whole for cause, value in total.items()}
-    return StepTime(seconds, why_not, shares, list(interpolated), guessed / whole)
+    return StepTime(seconds, why_not, shares, interpolated, guessed / whole, costs)
 
 
 def kernel_seconds(launch: Launch, ceilings: Ceilings) -> float:
@@ -76,29 +86,34 @@ def kernel_seconds(launch: Launch, ceilings: Ceilings) -> float:
     if found is not None:
         return found
     cold = curves.cold_read_seconds(ceilings, launch.work.memory_bytes)
-    return max(cold, _flops_seconds(launch, ceilings.flops_rate)) + barrier
+    flops = flops_seconds(launch.work, ceilings.peaks)
+    return overlap.combine(cold, flops, ceilings.overlap_p) + barrier
 
 
 def claim_seconds(launch: Launch, ceilings: Ceilings) -> float:
-    """Tier C: the larger of bytes and flops time, and one barrier."""
+    """Tier C: bytes and flops, overlapped as measured, and one barrier."""
     assert ceilings.read_rate is not None
-    bytes_seconds = launch.work.memory_bytes / ceilings.read_rate
-    flops_seconds = _flops_seconds(launch, ceilings.flops_rate)
-    return max(bytes_seconds, flops_seconds) + (ceilings.barrier_seconds or 0.0)
+    read = launch.work.memory_bytes / ceilings.read_rate
+    flops = flops_seconds(launch.work, ceilings.peaks)
+    return overlap.combine(read, flops, ceilings.overlap_p) + (ceilings.barrier_seconds or 0.0)
 
 
 def causes(launch: Launch, seconds: float, ceilings: Ceilings) -> dict[str, float]:
-    """Split one launch's measured seconds by cause; the parts are >= 0 and sum to `seconds`."""
+    """Split one launch's measured seconds by cause; the parts are >= 0 and sum to `seconds`.
+
+    Bytes, flops and overhead are tier C's own; latency is what the measured cold curve adds to the
+    bytes at the full rate, and issue what is left.
+    """
     assert ceilings.read_rate is not None
-    bytes_seconds = launch.work.memory_bytes / ceilings.read_rate
-    flops_seconds = _flops_seconds(launch, ceilings.flops_rate)
-    cold = curves.cold_read_seconds(ceilings, launch.work.memory_bytes)
+    p = ceilings.overlap_p
+    read = launch.work.memory_bytes / ceilings.read_rate
+    flops = flops_seconds(launch.work, ceilings.peaks)
+    cold = max(read, curves.cold_read_seconds(ceilings, launch.work.memory_bytes))
     parts = dict.fromkeys(CAUSES, 0.0)
     parts["overhead"] = ceilings.barrier_seconds or 0.0
-    parts["bytes"] = bytes_seconds
-    parts["flops"] = max(0.0, flops_seconds - bytes_seconds)
-    if bytes_seconds >= flops_seconds:
-        parts["latency"] = max(0.0, cold - bytes_seconds)
+    parts["bytes"], parts["flops"] = overlap.split(read, flops, p)
+    waiting = overlap.combine(cold, flops, p) - overlap.combine(read, flops, p)
+    parts["latency"] = max(0.0, waiting)
     explained = sum(parts.values())
     if explained > seconds:
         # The kernel beat the sum of its causes: they overlapped, so all shrink alike.
@@ -107,11 +122,22 @@ def causes(launch: Launch, seconds: float, ceilings: Ceilings) -> dict[str, floa
     return parts
 
 
+def flops_seconds(work: Work, peaks: Mapping[str, float]) -> float:
+    """Sum over operand types of flops / peak.
+
+    A type without a peak of its own takes f32's, to which its operands are widened; without that
+    one either the flops count nothing.
+    """
+    fallback = peaks.get("f32")
+    rates = ((count, peaks.get(kind, fallback)) for kind, count in flops_by_type(work).items())
+    return sum(count / rate for count, rate in rates if rate)
+
+
+def flops_by_type(work: Work) -> dict[str, int]:
+    return getattr(work, "flops_by_type", None) or {"f32": work.flops}
+
+
 def _paper(launch: Launch, ceilings: Ceilings) -> float:
     assert ceilings.paper_read_rate is not None
-    flops_seconds = _flops_seconds(launch, ceilings.paper_flops_rate)
-    return max(launch.work.memory_bytes / ceilings.paper_read_rate, flops_seconds)
-
-
-def _flops_seconds(launch: Launch, rate: float | None) -> float:
-    return launch.work.flops / rate if rate else 0.0
+    read = launch.work.memory_bytes / ceilings.paper_read_rate
+    return max(read, flops_seconds(launch.work, ceilings.paper_peaks))
