@@ -118,8 +118,8 @@ def enriched(record: Record) -> Record:
     copy = record.model_copy(deep=True)
     process = copy.processes[0]
     added = [*streams(), *flights(), *latencies(), *arithmetic()]
-    names = {m.bench for m in added}
-    kept = [m for m in process.measurements if m.bench not in names]
+    families = {m.bench.split("/")[0] for m in added}
+    kept = [m for m in process.measurements if m.bench.split("/")[0] not in families]
     process.measurements = kept + added
     caches = [
         {"level": 1, "bytes": 49152, "count": 2},

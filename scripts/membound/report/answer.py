@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from membound.record import Row
-from membound.report.text import number, percent, spread, step_labels
+from membound.report.text import percent, spread, step_labels
 from membound.verdicts import NEAR_CEILING
 
 PHRASES = {
@@ -53,7 +53,7 @@ def of_device(rows: Sequence[Row], saturated: bool | None) -> Answer:
         kinds = [of_row(row, saturated) for row in members]
         words = list(dict.fromkeys(WORDS[kind] for kind in kinds))
         word = words[0].lower() if len(words) == 1 else "depends on batch and context"
-        found.append(f"{phase}: {word}")
+        found.append(f"{phase}: {word}{_part(members)}")
         sentences += [
             _sentence(phase, kind, [r for r, k in zip(members, kinds, strict=True) if k == kind])
             for kind in dict.fromkeys(kinds)
@@ -71,16 +71,22 @@ def _sentence(phase: str, kind: str, rows: Sequence[Row]) -> str:
         why = "whether memory is saturated was not measured" if known else "no kernel was measured"
         text += f": {why}"
     text += f". It runs at {spread([row.measured for row in rows])} tokens/s"
-    fractions = [f for row in rows if (f := row.read_ceiling_fraction) is not None]
-    if fractions:
-        low, high = percent(min(fractions)), percent(max(fractions))
-        part = low if low == high else f"{low} to {high}"
-        text += f", which moves bytes at {part} of the cold read ceiling"
-    shares = [(row.shares or {}).get("bytes", 0.0) for row in rows if row.shares]
+    text += _part(rows).replace(", at", ", moving bytes at")
+    shares = [row.shares.get("bytes", 0.0) for row in rows if row.shares]
     if shares:
-        low, high = number(min(shares), 2), number(max(shares), 2)
-        text += f"; bytes are {low if low == high else f'{low} to {high}'} of its time"
+        text += f"; bytes take {_range(shares)} of its time"
     return text + "."
+
+
+def _part(rows: Sequence[Row]) -> str:
+    """How near to the ceiling, where that is known."""
+    fractions = [f for row in rows if (f := row.read_ceiling_fraction) is not None]
+    return f", at {_range(fractions)} of the read ceiling" if fractions else ""
+
+
+def _range(fractions: Sequence[float]) -> str:
+    low, high = percent(min(fractions)), percent(max(fractions))
+    return low if low == high else f"{low} to {high}"
 
 
 def _short(rows: Sequence[Row]) -> list[str]:

@@ -46,13 +46,17 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Table:
-    """`text_columns` at the left hold text, all others numbers; `wide_last`: prose at the right."""
+    """`text_columns` at the left hold text, all others numbers; `wide_last`: prose at the right.
+
+    `half` lets a narrow table stand beside a chart.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     text_columns: int = 1
     wide_last: bool = False
+    half: bool = False
     notes: Sequence[str] = ()
     kind: str = "table"
 

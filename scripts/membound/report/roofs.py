@@ -32,6 +32,11 @@ class Op:
     limit: str
 
     @property
+    def cached(self) -> bool:
+        """More activations in caches than memory traffic: the slanted roof does not bind it."""
+        return self.bench.work.activation_bytes > self.bench.memory_bytes
+
+    @property
     def fraction(self) -> float | None:
         return self.bench.flops_rate / self.roof if self.roof else None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from membound.record import Row
 
 UNKNOWN = "unknown"
+NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 STEPS_OF_1024 = ("B", "KiB", "MiB", "GiB", "TiB")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from membound.report.figures.style import SMALL
+from membound.report.figures.style import PAPER, SMALL
 
 GLYPH = 0.60  # mean width of a glyph in parts of the font size, on the safe side
 Box = tuple[float, float, float, float]  # left, bottom, right, top in points
@@ -96,6 +96,7 @@ def beside_points(axes: Axes, labels: Sequence[Label], obstacles: Sequence[tuple
             ha="center",
             va="center",
             fontweight="bold" if label.bold else "normal",
+            bbox={"boxstyle": "square,pad=0.06", "fc": PAPER, "ec": "none", "alpha": 0.8},
             arrowprops={"arrowstyle": "-", "color": label.colour, "lw": 0.5, "shrinkB": 2.5,
                         "shrinkA": 0} if far else None,
         )  # fmt: skip

@@ -4,6 +4,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
 from membound.report.figures import labels, style
 
 
@@ -19,10 +22,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """`scale`: log, bytes (powers of two) or linear from 0."""
+    """`scale`: log, bytes (powers of two), counts or linear, these two from 0."""
 
     title: str
     scale: str = "linear"
+    none_at: float | None = None  # the place of zero where the scale has none
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,6 @@ class Marks:
 
     vertical: Sequence[tuple[float, str]] = field(default_factory=tuple)
     horizontal: Sequence[tuple[float, str]] = field(default_factory=tuple)
-    points: Sequence[tuple[float, float, str]] = field(default_factory=tuple)
 
 
 def draw(curves: Sequence[Curve], x: Axis, y: Axis, marks: Marks, name: str, title: str
@@ -56,20 +59,21 @@ def draw(curves: Sequence[Curve], x: Axis, y: Axis, marks: Marks, name: str, tit
                           textcoords="offset points", fontsize=6.8, color=style.MUTED)  # fmt: skip
         for curve in sorted(curves, key=lambda curve: not curve.faint):
             _curve(axes, curve)
-        ends = [
+        named = [
             labels.Label(*curve.points[-1], curve.label, _colour(curve), not curve.faint)
             for curve in curves
             if curve.label
         ]
-        labels.at_right_end(axes, ends)
-        named = [labels.Label(px, py, text, style.MUTED) for px, py, text in marks.points]
-        labels.beside_points(axes, named, list(zip(xs, ys, strict=True)))
+        # A curve that ends early has its name at its end, the others in a column at the right.
+        early = [label for label in named if label.x < max(xs)]
+        labels.at_right_end(axes, [label for label in named if label not in early])
+        labels.beside_points(axes, early, list(zip(xs, ys, strict=True)))
         axes.set_xlabel(x.title)
         axes.set_ylabel(y.title)
         return style.render(figure, name, title)
 
 
-def _curve(axes: style.Axes, curve: Curve) -> None:
+def _curve(axes: Axes, curve: Curve) -> None:
     place = curve.place % len(style.MARKERS)
     px, py = zip(*curve.points, strict=True)
     if curve.faint:
@@ -84,11 +88,14 @@ def _colour(curve: Curve) -> str:
     return style.MUTED if curve.faint else style.SERIES[curve.place % len(style.SERIES)]
 
 
-def _scale(axes: style.Axes, which: str, axis: Axis, values: Sequence[float]) -> None:
+def _scale(axes: Axes, which: str, axis: Axis, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
     if axis.scale == "bytes":
-        style.bytes_axis(axes, low / 1.5, high * 1.5)
+        style.bytes_axis(axes, low / 1.5, high * 1.5, axis.none_at)
     elif axis.scale == "log":
         style.log_axis(axes, which, [low / 1.35, high * 1.35])
+    elif axis.scale == "counts":
+        axes.set_xlim(0, high * 1.12)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     else:
         (axes.set_xlim if which == "x" else axes.set_ylim)(0, high * 1.12)

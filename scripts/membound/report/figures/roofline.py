@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roofline: measured ceilings, the measured sweep over intensity, kernels and steps below."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from membound.report.figures import labels, style
 from membound.report.text import number
 
 GIGA = 1e9
+COLOURS = {"kernel": style.BLUE, "cached": style.MUTED, "step": style.PURPLE}
 
 
 @dataclass(frozen=True)
 class Spot:
-    """One measured point in flops per byte and flops/s; spots of a kind share one label."""
+    """One measured point in flops per byte and flops/s; spots of a kind share one label.
+
+    `style`: kernel, step, or cached for a kernel that the slanted roof does not bind.
+    """
 
     kind: str
     intensity: float
     rate: float
-    step: bool = False
+    style: str = "kernel"
 
 
 @dataclass(frozen=True)
@@ -44,22 +52,32 @@ def draw(roofs: Roofs, sweep: Sequence[tuple[float, float]], spots: Sequence[Spo
         if sweep:
             px, py = zip(*((x, y / GIGA) for x, y in sweep), strict=True)
             axes.plot(px, py, "-", color=style.OCHRE, lw=1.3, marker=".", ms=5)
-        _spots(axes, spots, [(x, y / GIGA) for x, y in sweep])
+        _spots(axes, spots, [(x, y / GIGA) for x, y in sweep], _along(roofs, low, high))
         axes.set_xlabel("arithmetic intensity, flop per byte of memory traffic")
         axes.set_ylabel("GFLOP/s")
         return style.render(figure, name, title)
 
 
-def _roofs(axes: style.Axes, roofs: Roofs, low: float, high: float, floor: float) -> None:
+def _roofs(axes: Axes, roofs: Roofs, low: float, high: float, floor: float) -> None:
     rate = roofs.read_rate
     highest = max((peak for _, peak in roofs.peaks), default=rate * high)
     end = highest / rate
     axes.plot([low, end], [low * rate / GIGA, highest / GIGA], color=style.INK, lw=1.5)
     # The name of the slanted roof stands on it, near its lower end.
     at = max(low, floor / rate) * 1.3
-    axes.text(at, at * rate / GIGA * 1.12, f"cold read {number(rate / GIGA)} GB/s", rotation=45,
-              transform_rotates_text=True, rotation_mode="anchor", fontsize=style.SMALL,
-              va="bottom", color=style.INK)  # fmt: skip
+    (x0, y0), (x1, y1) = axes.transData.transform(
+        [(at, at * rate / GIGA), (at * 10, at * 10 * rate / GIGA)]
+    )
+    axes.text(
+        at,
+        at * rate / GIGA,
+        f"  cold read {number(rate / GIGA)} GB/s",
+        rotation=math.degrees(math.atan2(y1 - y0, x1 - x0)),
+        rotation_mode="anchor",
+        fontsize=style.SMALL,
+        va="bottom",
+        color=style.INK,
+    )
     names = []
     for label, peak in roofs.peaks:
         ridge = peak / rate
@@ -73,7 +91,7 @@ def _roofs(axes: style.Axes, roofs: Roofs, low: float, high: float, floor: float
             _ridge(axes, *min(((p / rate, p / GIGA) for _, p in roofs.peaks)))
 
 
-def _ridge(axes: style.Axes, at: float, peak: float) -> None:
+def _ridge(axes: Axes, at: float, peak: float) -> None:
     """A dotted line down to the axis, with the intensity where the two roofs meet."""
     axes.plot([at, at], [axes.get_ylim()[0], peak], color=style.MUTED, lw=0.8, ls=(0, (1, 2)))
     axes.annotate(f"ridge {number(at)}", (at, axes.get_ylim()[0]), xytext=(-2, 4), rotation=90,
@@ -81,24 +99,46 @@ def _ridge(axes: style.Axes, at: float, peak: float) -> None:
                   va="bottom")  # fmt: skip
 
 
-def _spots(axes: style.Axes, spots: Sequence[Spot], sweep: Sequence[tuple[float, float]]) -> None:
-    groups: dict[tuple[str, bool], list[Spot]] = defaultdict(list)
+def _along(roofs: Roofs, low: float, high: float) -> list[tuple[float, float]]:
+    """Points on the roofs, close together, for labels to keep away from."""
+    top = max((peak for _, peak in roofs.peaks), default=roofs.read_rate * high)
+    points = []
+    for step in range(81):
+        x = low * (high / low) ** (step / 80)
+        points += [(x, peak / GIGA) for _, peak in roofs.peaks if x >= peak / roofs.read_rate]
+        if x * roofs.read_rate <= top:
+            points.append((x, x * roofs.read_rate / GIGA))
+    return points
+
+
+def _spots(
+    axes: Axes,
+    spots: Sequence[Spot],
+    sweep: Sequence[tuple[float, float]],
+    roofs: Sequence[tuple[float, float]],
+) -> None:
+    groups: dict[tuple[str, str], list[Spot]] = defaultdict(list)
     for spot in spots:
-        groups[spot.kind, spot.step].append(spot)
+        groups[spot.kind, spot.style].append(spot)
     names = []
-    for (kind, step), members in groups.items():
-        colour = style.PURPLE if step else style.BLUE
+    for (kind, look), members in groups.items():
+        colour = COLOURS[look]
         for spot in members:
-            axes.plot(spot.intensity, spot.rate / GIGA, "D" if step else "o", color=colour,
-                      ms=5.5 if step else 4.5, mfc=style.PAPER if step else colour,
-                      mec=colour if step else style.PAPER, mew=1.1 if step else 0.5)  # fmt: skip
+            axes.plot(spot.intensity, spot.rate / GIGA, color=colour, **_marker(look, colour))
         best = max(members, key=lambda spot: spot.rate)
         names.append(labels.Label(best.intensity, best.rate / GIGA, kind, colour))
+    # Where the sweep has left the roof, its name stands clear of it.
     if sweep:
-        x, y = sweep[len(sweep) // 2]
+        x, y = sweep[-1 - len(sweep) // 4]
         names.append(labels.Label(x, y, "measured sweep", style.OCHRE))
-    taken = [(spot.intensity, spot.rate / GIGA) for spot in spots] + list(sweep)
-    labels.beside_points(axes, names, taken)
+    taken = [(spot.intensity, spot.rate / GIGA) for spot in spots]
+    labels.beside_points(axes, names, [*taken, *sweep, *roofs])
+
+
+def _marker(look: str, colour: str) -> dict[str, Any]:
+    if look == "step":
+        return {"marker": "D", "ms": 5.5, "mfc": style.PAPER, "mec": colour, "mew": 1.1}
+    return {"marker": "o", "ms": 4.5, "mec": style.PAPER, "mew": 0.5}
 
 
 def _rate(flops: float) -> str:

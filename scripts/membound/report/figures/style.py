@@ -25,7 +25,7 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa: E402
 
-from membound.report.text import MINUS, number, size  # noqa: E402
+from membound.report.text import MINUS, size  # noqa: E402
 
 # Each is replaced by a variable of the style sheet in the page; PNG files keep these.
 INK, MUTED, GRID, PAPER = "#1c2126", "#5d6771", "#e1e5e8", "#fefefe"
@@ -108,24 +108,33 @@ def log_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = min(values), max(values)
     (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
-    steps: tuple[int, ...] = (1, 2, 5) if high / low < 60 else (1, 3) if high / low < 1500 else (1,)
+    ratio = high / low
+    steps: tuple[int, ...] = (1, 2, 5) if ratio < 60 else (1, 3) if ratio < 1500 else (1,)
     ticks = [m * 10.0**e for e in range(-12, 16) for m in steps if low <= m * 10.0**e <= high]
     axis.set_ticks(ticks)
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
 
 
-def bytes_axis(axes: Axes, low: float, high: float, most: int = 7) -> None:
+def plain(value: float) -> str:
+    """A tick's number: 0.1, 1, 1000."""
+    return f"{value:.10g}"
+
+
+def bytes_axis(axes: Axes, low: float, high: float, none_at: float | None = None) -> None:
     """Horizontal, logarithmic in powers of two, ticks named in KiB and MiB."""
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
     powers = [p for p in range(0, 60) if low <= 2.0**p <= high]
-    stride = max(1, -(-len(powers) // most))
+    stride = max(1, -(-len(powers) // 7))
     # Multiples of the stride, so that round sizes (1 MiB) are among the ticks.
-    axes.xaxis.set_ticks([2.0**p for p in powers if p % stride == 0])
+    ticks = [2.0**p for p in powers if p % stride == 0 and (none_at is None or 2.0**p > none_at)]
+    axes.xaxis.set_ticks(ticks if none_at is None else [none_at, *ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size(value)))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: "none" if value == none_at else size(value))
+    )
 
 
 def minus_axis(axes: Axes) -> None:

@@ -19,7 +19,12 @@ def section(subjects: Sequence[Subject]) -> Section:
         saturated = subject.ceilings.get("saturated")
         found = answer.of_device(subject.rows, saturated)
         name = f"{subject.label}, {subject.name}"
-        blocks += [Heading(name), Note(f"{found.word[0].upper()}{found.word[1:]}.", strong=True)]
+        blocks += [
+            Heading(name),
+            Note(
+                f"Capped by memory bandwidth? {found.word[0].upper()}{found.word[1:]}.", strong=True
+            ),
+        ]
         blocks += [Note(text) for text in found.sentences]
         blocks.append(Tiles([*_ceilings(subject.ceilings), *_steps(subject), *_residuals(subject)]))
     if len(subjects) > 1:
@@ -30,7 +35,10 @@ def section(subjects: Sequence[Subject]) -> Section:
         )
         if texts:
             blocks += [Note("The verdicts as the comparison gives them:"), Bullets(texts)]
-    lead = "Is inference on this device capped by memory bandwidth?"
+    lead = (
+        "A step counts as capped where bytes at the read ceiling are most of its time and more "
+        "cores or bytes in flight do not raise that ceiling."
+    )
     return Section("answer", "Answer", lead, blocks)
 
 
@@ -56,15 +64,18 @@ def saturation_text(found: dict[str, Any] | None) -> str:
 
 
 def _steps(subject: Subject) -> list[Tile]:
-    """Decode at the smallest point, which bandwidth caps if it caps anything."""
-    rows = [row for row in subject.rows if row.phase == "decode"]
-    if not rows:
-        return []
-    first = min(rows, key=lambda row: (row.batch, row.context))
-    detail = f"batch {first.batch}, context {first.context}"
-    if first.read_ceiling_fraction is not None:
-        detail = f"{percent(first.read_ceiling_fraction)} of the read ceiling; {detail}"
-    return [Tile("Decode", _with(first.measured, "tokens/s"), detail)]
+    """Each phase at its smallest point, which is where bandwidth caps it if anywhere."""
+    tiles = []
+    for phase in ("decode", "prefill"):
+        rows = [row for row in subject.rows if row.phase == phase]
+        if rows:
+            first = min(rows, key=lambda row: (row.batch, row.context))
+            size = "context" if phase == "decode" else "tokens"
+            detail = f"batch {first.batch}, {size} {first.context}"
+            if first.read_ceiling_fraction is not None:
+                detail = f"{percent(first.read_ceiling_fraction)} of the read ceiling; {detail}"
+            tiles.append(Tile(phase.capitalize(), _with(first.measured, "tokens/s"), detail))
+    return tiles
 
 
 def _residuals(subject: Subject) -> list[Tile]:

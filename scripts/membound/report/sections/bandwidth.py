@@ -42,14 +42,15 @@ def _figure(subject: Subject, mode: str) -> Figure | None:
     if not any(curve.label == "read" for curve in found):
         return None
     ceiling = subject.read_rate
+    sizes = [n for curve in found for n, _ in curve.points]
     marks = lines.Marks(
-        vertical=_caches(subject, found) if mode == "hot" else (),
+        vertical=cache_marks(subject, min(sizes), max(sizes), True) if mode == "hot" else (),
         horizontal=[(ceiling / GIGA, f"cold read ceiling {number(ceiling / GIGA)} GB/s")]
         if ceiling
         else (),
     )
     name, title = f"{subject.slug}bandwidth-{mode}", f"{TITLES[mode]}, {subject.label}"
-    x, y = lines.Axis(AXES[mode], "bytes"), lines.Axis("GB/s", "log")
+    x, y = lines.Axis(AXES[mode], "bytes"), lines.Axis("GB/s", "log" if mode == "hot" else "linear")
     caption = "Dashed: the cold read ceiling." + (
         " Dotted: capacity of all caches of a level together, as the system reports it."
         if marks.vertical
@@ -60,14 +61,13 @@ def _figure(subject: Subject, mode: str) -> Figure | None:
     return Figure(name, title, caption, *lines.draw(found, x, y, marks, name, title))
 
 
-def _caches(subject: Subject, found: Sequence[lines.Curve]) -> list[tuple[float, str]]:
-    """Total capacity of each level that lies within the chart."""
-    low = min(x for curve in found for x, _ in curve.points) / 1.5
-    high = max(x for curve in found for x, _ in curve.points) * 1.5
+def cache_marks(subject: Subject, low: float, high: float, together: bool
+                ) -> list[tuple[float, str]]:  # fmt: skip
+    """Capacity of each level within a range: of one cache, or of all of the level together."""
     marks = []
     for cache in subject.details.get("caches") or []:
-        each, count = cache.get("bytes"), cache.get("count") or 1
-        if each and low < each * count < high:
+        each, count = cache.get("bytes") or 0, (cache.get("count") or 1) if together else 1
+        if low <= each * count <= high:
             several = f"{count} x " if count > 1 else ""
             marks.append((float(each * count), f"L{cache.get('level')} {several}{size(each)}"))
     return marks

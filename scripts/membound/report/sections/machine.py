@@ -39,9 +39,7 @@ def device_facts(subject: Subject) -> Iterator[Fact]:
     yield "compute units used", text(info.get("compute_units"))
     yield (
         "cores and hardware threads allowed",
-        (
-            f"{text(details.get('cores_allowed'))} and {text(details.get('hardware_threads_allowed'))}"
-        ),
+        (" and ".join(text(details.get(k)) for k in ("cores_allowed", "hardware_threads_allowed"))),
     )
     yield "caches", _caches(details.get("caches"))
     memory, free = info.get("memory_bytes"), info.get("memory_free_bytes")
@@ -124,7 +122,7 @@ def _run(source: Source) -> list[Block]:
     blocks: list[Block] = [
         Table(["run", ""], [list(fact) for fact in facts], "Run", text_columns=2, wide_last=True)
     ]
-    notes = [note for note in (prediction.notes if prediction else [])]
+    notes = prediction.notes if prediction else []
     if notes:
         blocks += [Note("The prediction's own caveats: " + "; ".join(notes) + ".")]
     blocks += _absent(record) + _reproduce(record)

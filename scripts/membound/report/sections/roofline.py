@@ -8,7 +8,7 @@ from membound.report import data, roofs
 from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import roofline
 from membound.report.subject import Subject
-from membound.report.text import UNKNOWN, number, percent, seconds
+from membound.report.text import NONE, UNKNOWN, number, percent, seconds
 
 
 def section(subjects: Sequence[Subject]) -> Section:
@@ -48,13 +48,22 @@ def _figure(
     ops: list[roofs.Op],
     sweep: list[data.XY],
 ) -> Figure:
-    spots = [roofline.Spot(op.kind, op.intensity, op.bench.flops_rate) for op in ops]
+    spots = [
+        roofline.Spot(
+            op.kind, op.intensity, op.bench.flops_rate, "cached" if op.cached else "kernel"
+        )
+        for op in ops
+    ]
     spots += [spot for row in subject.rows if (spot := _step(subject, row))]
     name, title = f"{subject.slug}roofline", f"Roofline, {subject.label}"
     caption = "Filled: kernels on cold data, one mark for each size. Open diamonds: whole steps."
+    if any(op.cached for op in ops):
+        caption += " Grey: more activations in caches than memory traffic."
     apart = roofs.without_memory(subject.benches)
     if apart:
-        caption += f" Without memory traffic or flops by definition, so not here: {_listed(apart)}."
+        caption += (
+            f" Without memory traffic or flops by definition, so not here: {', '.join(apart)}."
+        )
     limits = [(peak.label, peak.rate) for peak in peaks if peak.ceiling]
     drawn = roofline.draw(
         roofline.Roofs(subject.read_rate or 0.0, limits), sweep, spots, name, title
@@ -71,7 +80,7 @@ def _step(subject: Subject, row: Row) -> roofline.Spot | None:
                 flops = sum(m.work.flops.values())
                 if moved and flops:
                     name = f"{row.phase} b{row.batch}"
-                    return roofline.Spot(name, flops / moved, flops / row.seconds, True)
+                    return roofline.Spot(name, flops / moved, flops / row.seconds, "step")
     return None
 
 
@@ -88,7 +97,7 @@ def _peaks(peaks: list[roofs.Peak], read_rate: float | None) -> Table:
     ]
     heads = ["peak", "GFLOP/s, median", "best", "ridge, flop/byte", "samples"]
     notes = ["i8 counts operations: two for a multiply-add."] * any(p.dtype == "i8" for p in peaks)
-    return Table(heads, body, "Arithmetic peaks", notes=notes)
+    return Table(heads, body, "Arithmetic peaks", notes=notes, half=True)
 
 
 def _ops(ops: list[roofs.Op]) -> Table:
@@ -99,14 +108,10 @@ def _ops(ops: list[roofs.Op]) -> Table:
             number(op.intensity),
             number(op.bench.bytes_rate / 1e9),
             number(op.bench.flops_rate / 1e9),
-            percent(op.fraction),
-            op.limit,
+            NONE if op.cached else percent(op.fraction),
+            "caches" if op.cached else op.limit,
         ]
         for op in ops
     ]
     heads = ["kernel", "time", "flop/byte", "GB/s", "GFLOP/s", "of its roof", "roof"]
     return Table(heads, body, "Kernels on cold data, ramp and barrier included", wide_last=True)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

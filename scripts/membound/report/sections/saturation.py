@@ -7,6 +7,7 @@ from membound.report import data
 from membound.report.blocks import Block, Figure, Heading, Note, Section
 from membound.report.figures import lines
 from membound.report.sections.answer import saturation_text
+from membound.report.sections.bandwidth import cache_marks
 from membound.report.subject import Subject
 from membound.report.text import number, percent
 
@@ -57,15 +58,16 @@ def _threads(subject: Subject) -> Figure | None:
     points = data.threads(subject.benches, subject.info.get("compute_units"))
     if len(points) < 2:
         return None
-    one = points[0][1] / points[0][0]
-    ideal = [(n, n * one / GIGA) for n, _ in points]
+    # What each thread would add if all added as much as the first, cut off where it leaves.
+    each = points[0][1] / points[0][0]
+    most = min(points[-1][0], 1.15 * max(rate for _, rate in points) / each)
     found = [
         lines.Curve("read", [(n, rate / GIGA) for n, rate in points]),
-        lines.Curve("if each added as much", ideal, 1, faint=True),
+        lines.Curve("proportional", [(0.0, 0.0), (most, most * each / GIGA)], 1, faint=True),
     ]
     change = saturation_text(subject.ceilings.get("saturation"))
     what = ("threads", "Cold read over threads", f"{change}.")
-    return _figure(subject, what, found, (lines.Axis("threads"), RATE), lines.Marks())
+    return _figure(subject, what, found, (lines.Axis("threads", "counts"), RATE), lines.Marks())
 
 
 def _in_flight(subject: Subject) -> Figure | None:
@@ -88,23 +90,25 @@ def _in_flight(subject: Subject) -> Figure | None:
 
 
 def _prefetch(subject: Subject) -> Figure | None:
-    """A distance of 0 cannot stand on a logarithmic axis: it is the point furthest left."""
+    """A distance of 0 cannot stand on a logarithmic axis: it is one tick further left."""
     measured = data.prefetch(subject.benches)
     positive = [n for points in measured.values() for n, _ in points if n > 0]
     if not positive:
         return None
     none = min(positive) / 2
+    most = max(count for count, _ in measured)
     found = [
         lines.Curve(
-            f"{count} x {streams} stream{'s' * (streams > 1)}",
+            f"{count} x {streams}",
             [(n or none, rate / GIGA) for n, rate in points],
             place,
+            faint=count < most,
         )
-        for place, ((count, streams), points) in enumerate(measured.items())
+        for place, ((count, streams), points) in enumerate(reversed(measured.items()))
     ]
-    caption = "Threads x streams of each; no prefetch is the point furthest left."
+    caption = "Named: threads x streams of each thread; fewer threads are faint."
     what = ("prefetch", "Cold read over prefetch distance", caption)
-    axes = (lines.Axis("bytes prefetched ahead, each stream", "bytes"), RATE)
+    axes = (lines.Axis("bytes prefetched ahead, each stream", "bytes", none), RATE)
     return _figure(subject, what, found, axes, lines.Marks(horizontal=_ceiling(subject)))
 
 
@@ -132,7 +136,11 @@ def _chase(subject: Subject) -> Figure | None:
     ]
     if not found:
         return None
+    sizes = [n for curve in found for n, _ in curve.points]
+    caches = cache_marks(subject, min(sizes), max(sizes), together=False)
     caption = "One chain of dependent loads, a line of 64 bytes a step, in random order."
+    if caches:
+        caption += " Dotted: capacity of one cache of each level."
     what = ("latency", "Latency over working set", caption)
     axes = (lines.Axis("working set", "bytes"), lines.Axis("latency of one load, ns", "log"))
-    return _figure(subject, what, found, axes, lines.Marks())
+    return _figure(subject, what, found, axes, lines.Marks(vertical=caches))

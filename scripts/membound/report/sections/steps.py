@@ -8,9 +8,15 @@ from membound.record import CAUSES, TIERS, Row
 from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import residuals, shares
 from membound.report.subject import Subject
-from membound.report.text import UNKNOWN, clipped, number, percent, signed_percent, step_labels
-
-NONE = "\N{EN DASH}"
+from membound.report.text import (
+    NONE,
+    UNKNOWN,
+    clipped,
+    number,
+    percent,
+    signed_percent,
+    step_labels,
+)
 
 
 def predicted(subjects: Sequence[Subject]) -> Section:
@@ -99,20 +105,22 @@ def _reasons(subject: Subject) -> list[Block]:
         stated = getattr(row, "claim_missing", None) or getattr(row, "notes", None)
         text = "; ".join(map(str, stated)) if isinstance(stated, list) else str(stated or "")
         body.append([label, signed_percent(row.residual_pct["C"]), text or _beyond_claim(row)])
-    caption = "What tier C leaves out: it knows bytes, flops and barriers at their ceilings only"
-    heads = ["step", "residual C", "causes beyond it"]
-    return [Table(heads, body, caption, wide_last=True)] if body else []
+    caption = "Beyond tier C, which knows bytes, flops and barriers at their ceilings"
+    heads = ["step", "residual C", "of the step's time"]
+    return [Table(heads, body, caption, wide_last=True, half=True)] if body else []
 
 
 def _beyond_claim(row: Row) -> str:
-    """Shares that tier C has no term for."""
+    """Shares that tier C has no term for, then what no tier explains."""
     if row.shares is None:
         return f"{UNKNOWN}: no kernel of this step was measured"
     parts = [f"{c} {s:.2f}" for c in ("latency", "issue") if (s := row.shares.get(c, 0)) >= 0.005]
+    text = ", ".join(parts) or "no cause beyond them"
     rest = row.residual_pct["K"]
-    if rest is not None:
-        parts.append(f"{signed_percent(rest)} that the step's kernels do not explain either")
-    return "of the step's time: " + ", ".join(parts) if parts else "none measured"
+    if rest is None:
+        return text
+    way = "slower" if rest < 0 else "faster"
+    return f"{text}; the step runs {number(abs(rest), 2)} % {way} than its kernels' sum"
 
 
 def by_cause(subjects: Sequence[Subject]) -> Section:
@@ -134,7 +142,7 @@ def by_cause(subjects: Sequence[Subject]) -> Section:
         blocks.append(Figure(name, title, caption, *shares.draw(labels, parts, name, title)))
         body = [[la, *(f"{p.get(c, 0):.3f}" for c in CAUSES)] for la, p in zip(labels, parts,
                 strict=True)]  # fmt: skip
-        blocks.append(Table(["step", *CAUSES], body, "Shares, summing to 1"))
+        blocks.append(Table(["step", *CAUSES], body, "Shares, summing to 1", half=True))
     return Section("causes", "Time by cause", lead, blocks)
 
 
