@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from membound.record import Row
-from membound.report.text import percent, spread, step_labels
+from membound.report.text import NB, percent, spread, step_labels
 from membound.verdicts import NEAR_CEILING
 
 PHRASES = {
@@ -24,9 +24,9 @@ WORDS = {"yes": "Yes", "in flight": "Partly", "partly": "Partly", "no": "No",
 
 @dataclass(frozen=True)
 class Answer:
-    """`word`: yes, no, partly or inconclusive; then one sentence a phase with the numbers."""
+    """`headline`: yes, no, partly or inconclusive for each phase; then a sentence or more each."""
 
-    word: str
+    headline: str
     sentences: list[str]
 
 
@@ -53,12 +53,12 @@ def of_device(rows: Sequence[Row], saturated: bool | None) -> Answer:
         kinds = [of_row(row, saturated) for row in members]
         words = list(dict.fromkeys(WORDS[kind] for kind in kinds))
         word = words[0].lower() if len(words) == 1 else "depends on batch and context"
-        found.append(f"{phase}: {word}{_part(members)}")
+        found.append(f"{phase.capitalize()}: {word}{_part(members)}.")
         sentences += [
             _sentence(phase, kind, [r for r, k in zip(members, kinds, strict=True) if k == kind])
             for kind in dict.fromkeys(kinds)
         ]
-    return Answer("; ".join(found) or "inconclusive: no step was measured", sentences)
+    return Answer(" ".join(found) or "Inconclusive: no step was measured.", sentences)
 
 
 def _sentence(phase: str, kind: str, rows: Sequence[Row]) -> str:
@@ -86,7 +86,7 @@ def _part(rows: Sequence[Row]) -> str:
 
 def _range(fractions: Sequence[float]) -> str:
     low, high = percent(min(fractions)), percent(max(fractions))
-    return low if low == high else f"{low} to {high}"
+    return low if low == high else f"{low.removesuffix(f'{NB}%')} to {high}"
 
 
 def _short(rows: Sequence[Row]) -> list[str]:

@@ -30,11 +30,14 @@ class Op:
     intensity: float
     roof: float | None
     limit: str
+    ridge: float | None
 
     @property
     def cached(self) -> bool:
-        """More activations in caches than memory traffic: the slanted roof does not bind it."""
-        return self.bench.work.activation_bytes > self.bench.memory_bytes
+        """Mostly activations, and too few flops for them: caches bind it, neither roof does."""
+        cached, memory = self.bench.work.activation_bytes, self.bench.memory_bytes
+        few = self.ridge is None or self.bench.flops / (cached + memory) < self.ridge
+        return cached > memory and few
 
     @property
     def fraction(self) -> float | None:
@@ -73,12 +76,13 @@ def ops(found: Iterable[Bench], roofs: Sequence[Peak], read_rate: float | None) 
             continue
         intensity = bench.flops / bench.memory_bytes
         peak = peak_of(roofs, bench.flops_type)
-        roof, limit = None, "no roof measured"
+        roof, limit, ridge = None, "no roof measured", None
         if read_rate:
+            ridge = peak.rate / read_rate if peak else None
             roof, limit = read_rate * intensity, "read"
             if peak and peak.rate < roof:
                 roof, limit = peak.rate, peak.label
-        result.append(Op(kind_of(bench), label_of(bench), bench, intensity, roof, limit))
+        result.append(Op(kind_of(bench), label_of(bench), bench, intensity, roof, limit, ridge))
     return sorted(result, key=lambda op: (op.intensity, op.label))
 
 

@@ -8,6 +8,7 @@ from membound.record import Row
 
 UNKNOWN = "unknown"
 NONE = "\N{EN DASH}"
+NB = "\N{NO-BREAK SPACE}"  # between a number and its unit
 MINUS = "\N{MINUS SIGN}"
 STEPS_OF_1024 = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -28,12 +29,12 @@ def percent(fraction: float | None) -> str:
     if fraction is None:
         return UNKNOWN
     value = fraction * 100
-    return f"{value:.0f} %" if abs(value) >= 9.95 or value == 0 else f"{value:.1f} %"
+    return f"{value:.0f}{NB}%" if abs(value) >= 9.95 or value == 0 else f"{value:.1f}{NB}%"
 
 
 def signed_percent(value: float | None) -> str:
     """A difference that is in percent already."""
-    return UNKNOWN if value is None else f"{value:+.1f} %".replace("-", MINUS)
+    return UNKNOWN if value is None else f"{value:+.1f}{NB}%".replace("-", MINUS)
 
 
 def size(count: float | None) -> str:

@@ -79,7 +79,7 @@ def beside_points(axes: Axes, labels: Sequence[Label], obstacles: Sequence[tuple
     taken: list[Box] = []
     for x, y in obstacles:
         px, py = points_of(x, y)
-        taken.append((px - 2.5, py - 2.5, px + 2.5, py + 2.5))
+        taken.append((px - 3.0, py - 3.0, px + 3.0, py + 3.0))
     for label in labels:
         px, py = points_of(label.x, label.y)
         width, height = len(label.text) * SMALL * GLYPH, SMALL * 1.15

@@ -65,12 +65,20 @@ def draw(curves: Sequence[Curve], x: Axis, y: Axis, marks: Marks, name: str, tit
             if curve.label
         ]
         # A curve that ends early has its name at its end, the others in a column at the right.
-        early = [label for label in named if label.x < max(xs)]
+        early = [
+            label for label in named if _fraction(axes, label.x) < 0.85 * _fraction(axes, max(xs))
+        ]
         labels.at_right_end(axes, [label for label in named if label not in early])
         labels.beside_points(axes, early, list(zip(xs, ys, strict=True)))
         axes.set_xlabel(x.title)
         axes.set_ylabel(y.title)
         return style.render(figure, name, title)
+
+
+def _fraction(axes: Axes, x: float) -> float:
+    """Of the width of the axes."""
+    across = axes.transAxes.inverted().transform(axes.transData.transform((x, 1.0)))
+    return float(across[0])
 
 
 def _curve(axes: Axes, curve: Curve) -> None:

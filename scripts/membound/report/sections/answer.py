@@ -21,9 +21,7 @@ def section(subjects: Sequence[Subject]) -> Section:
         name = f"{subject.label}, {subject.name}"
         blocks += [
             Heading(name),
-            Note(
-                f"Capped by memory bandwidth? {found.word[0].upper()}{found.word[1:]}.", strong=True
-            ),
+            Note(f"Capped by memory bandwidth? {found.headline}", strong=True),
         ]
         blocks += [Note(text) for text in found.sentences]
         blocks.append(Tiles([*_ceilings(subject.ceilings), *_steps(subject), *_residuals(subject)]))

@@ -58,7 +58,7 @@ def _figure(
     name, title = f"{subject.slug}roofline", f"Roofline, {subject.label}"
     caption = "Filled: kernels on cold data, one mark for each size. Open diamonds: whole steps."
     if any(op.cached for op in ops):
-        caption += " Grey: more activations in caches than memory traffic."
+        caption += " Grey: mostly activations in caches, which bind it."
     apart = roofs.without_memory(subject.benches)
     if apart:
         caption += (

@@ -138,12 +138,24 @@ def by_cause(subjects: Sequence[Subject]) -> Section:
             continue
         labels, parts = step_labels(rows), [row.shares or {} for row in rows]
         name, title = f"{subject.slug}shares", f"Shares of the step's time, {subject.label}"
-        caption = f"Parts below {percent(shares.ROOM)} have no number in the bar; all are below."
+        caption = (
+            f"Parts below {percent(shares.ROOM)} have no number in the bar; all are in the table."
+        )
         blocks.append(Figure(name, title, caption, *shares.draw(labels, parts, name, title)))
-        body = [[la, *(f"{p.get(c, 0):.3f}" for c in CAUSES)] for la, p in zip(labels, parts,
-                strict=True)]  # fmt: skip
-        blocks.append(Table(["step", *CAUSES], body, "Shares, summing to 1", half=True))
+        blocks.append(_shares_table(labels, parts))
     return Section("causes", "Time by cause", lead, blocks)
+
+
+def _shares_table(labels: Sequence[str], parts: Sequence[dict[str, float]]) -> Table:
+    """Causes that are nil throughout are named in the caption."""
+    shown = [c for c in CAUSES if any(part.get(c, 0) >= 0.0005 for part in parts)]
+    nil = [c for c in CAUSES if c not in shown]
+    body = [
+        [label, *(f"{part.get(c, 0):.3f}" for c in shown)]
+        for label, part in zip(labels, parts, strict=True)
+    ]
+    caption = "Shares, summing to 1" + (f"; below 0.0005: {', '.join(nil)}" if nil else "")
+    return Table(["step", *shown], body, caption, half=True)
 
 
 def side_by_side(subjects: Sequence[Subject]) -> Table:
