@@ -48,7 +48,7 @@ class Tiles:
 class Table:
     """`text_columns` at the left hold text, all others numbers; `wide_last`: prose at the right.
 
-    `half` lets a narrow table stand beside a chart.
+    Without headings there is no head. `half` lets a narrow table stand beside a chart.
     """
 
     headings: Sequence[str]

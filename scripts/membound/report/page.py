@@ -11,7 +11,7 @@ from markupsafe import Markup
 from membound import __version__
 from membound.report.blocks import Figure, Section
 from membound.report.sections import answer, bandwidth, machine, roofline, saturation, steps
-from membound.report.subject import Source, Subject, subjects
+from membound.report.subject import Source, Subject, lettered, subjects
 from membound.report.text import clipped
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +27,7 @@ class Page:
 
 def build(sources: Sequence[Source]) -> Page:
     """The same records give the same page, byte for byte."""
+    sources = lettered(sources)
     found = subjects(sources)
     sections = [
         answer.section(found),
@@ -79,7 +80,8 @@ def _title(sources: Sequence[Source]) -> str:
 def _subtitle(source: Source) -> str:
     record = source.record
     model = clipped((record.model or {}).get("id") or "no model", 40)
-    parts = [source.hostname, model, clipped(record.settings.get("dtype") or "", 12)]
+    name = f"{source.letter}: {source.hostname}" if source.letter else source.hostname
+    parts = [name, model, clipped(record.settings.get("dtype") or "", 12)]
     parts.append(f"profile {clipped(record.settings.get('profile') or 'unknown', 20)}")
     parts.append(record.started_at[:16].replace("T", " ") + " UTC" if record.started_at else "")
     parts.append("partial" if record.status == "partial" else "")

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,11 @@ from membound.report.text import UNKNOWN, clipped
 
 @dataclass(frozen=True)
 class Source:
-    """One record, its comparison and where it lies."""
+    """One record and its comparison; `letter` tells several records of a page apart."""
 
     record: Record
     comparison: Comparison
+    letter: str = ""
 
     @property
     def header(self) -> dict[str, Any]:
@@ -76,19 +77,28 @@ class Subject:
 def subjects(sources: Sequence[Source]) -> list[Subject]:
     """Every device that has measurements (or, where none has, is listed), record by record."""
     found = []
-    for index, source in enumerate(sources):
+    for source in sources:
         devices = _devices(source.record)
-        letter = chr(ord("A") + index) if index < 26 else str(index + 1)
         for position, device in enumerate(devices, 1):
             label = clipped(device, 40)
             slug = ""
-            if len(sources) > 1:
-                label = f"{letter}: {source.hostname} {label}"
-                slug = f"{letter.lower()}-"
+            if source.letter:
+                label = f"{source.letter}: {source.hostname} {label}"
+                slug = f"{source.letter.lower()}-"
             if len(devices) > 1:
                 slug += f"{position}-" + re.sub(r"[^a-z0-9]+", "-", device.lower())[:24] + "-"
             found.append(Subject(source, device, label, slug))
     return found
+
+
+def lettered(sources: Sequence[Source]) -> list[Source]:
+    """Several records as A, B, ..., after Z by number; one record needs no name."""
+    if len(sources) == 1:
+        return list(sources)
+    return [
+        replace(source, letter=chr(ord("A") + index) if index < 26 else str(index + 1))
+        for index, source in enumerate(sources)
+    ]
 
 
 def _devices(record: Record) -> list[str]:

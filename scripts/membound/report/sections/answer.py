@@ -27,17 +27,23 @@ def section(subjects: Sequence[Subject]) -> Section:
         blocks.append(Tiles([*_ceilings(subject.ceilings), *_steps(subject), *_residuals(subject)]))
     if len(subjects) > 1:
         blocks.append(_side_by_side(subjects))
-    for source in dict.fromkeys(subject.source.comparison.record for subject in subjects):
-        texts = next(
-            s.source.comparison.verdicts for s in subjects if s.source.comparison.record == source
-        )
-        if texts:
-            blocks += [Note("The verdicts as the comparison gives them:"), Bullets(texts)]
+    blocks += _verdicts(subjects)
     lead = (
         "A step counts as capped where bytes at the read ceiling are most of its time and more "
         "cores or bytes in flight do not raise that ceiling."
     )
     return Section("answer", "Answer", lead, blocks)
+
+
+def _verdicts(subjects: Sequence[Subject]) -> list[Block]:
+    """All sentences of each record's comparison, as `compare` prints them."""
+    blocks: list[Block] = []
+    sources = list({id(subject.source): subject.source for subject in subjects}.values())
+    for source in sources:
+        if source.comparison.verdicts:
+            whose = f" of {source.letter}, {source.comparison.record}" * (len(sources) > 1)
+            blocks += [Note(f"Verdicts{whose}:"), Bullets(source.comparison.verdicts)]
+    return blocks
 
 
 def _ceilings(ceilings: dict[str, Any]) -> list[Tile]:

@@ -23,10 +23,12 @@ def section(subjects: Sequence[Subject]) -> Section:
     for subject in subjects:
         facts = [[name, text] for name, text in device_facts(subject)]
         caption = f"Device {subject.label}"
-        blocks.append(Table(["device", ""], facts, caption, text_columns=2, wide_last=True))
+        blocks.append(Table([], facts, caption, text_columns=2, wide_last=True))
     sources = list({id(s.source): s.source for s in subjects}.values())
     for source in sources:
-        blocks += [Heading(source.comparison.record)] if len(sources) > 1 else []
+        blocks += (
+            [Heading(f"{source.letter}: {source.comparison.record}")] if len(sources) > 1 else []
+        )
         blocks += _run(source)
     return Section("machine", "Machine and caveats", lead, blocks)
 
@@ -120,7 +122,7 @@ def _run(source: Source) -> list[Block]:
         ("prediction", _prediction(source)),
     ]
     blocks: list[Block] = [
-        Table(["run", ""], [list(fact) for fact in facts], "Run", text_columns=2, wide_last=True)
+        Table([], [list(fact) for fact in facts], "Run", text_columns=2, wide_last=True)
     ]
     notes = prediction.notes if prediction else []
     if notes:
