@@ -225,3 +225,29 @@ def test_the_answer_for_rows_between_yes_and_no(plain):
         ({"shares": None}, True, "inconclusive"),
     ):
         assert answer.of_row(row.model_copy(update=near | change), saturated) == kind
+
+
+def test_causes_that_the_comparison_names_are_shown(plain):
+    comparison = compare.compare(plain, "r")
+    row = comparison.rows[0].model_copy(update={"claim_missing": "latency of <short> launches"})
+    comparison.rows[0] = row
+    text = Reader(page.build([Source(plain, comparison)]).html).text["predicted"]
+    assert "latency of <short> launches" in text
+
+
+NONSENSE: list[object] = [None, "", "x", -1, 0, [], {}, [None], True, 1e300]
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=str)
+def test_nonsense_in_what_a_device_says_of_itself_is_not_fatal(rich, value):
+    record = rich.model_copy(deep=True)
+    kept = ("id", "name", "details", "compute_units")
+    record.devices[0] = {k: v if k in kept else value for k, v in record.devices[0].items()}
+    details = ("caches", "microcode", "governor", "allocated_bytes", "huge_page_bytes")
+    record.devices[0] |= {"details": dict.fromkeys(details, value), "memory_bytes": value}
+    for process in record.processes:
+        process.header = dict.fromkeys(("hostname", "command", "compiler", "os"), value)
+        process.measurements = [m for m in process.measurements if m.stage != "kernel"]
+        for found in process.measurements:
+            found.work = found.work.model_copy(update={"bytes_read": 0, "bytes_written": 0})
+    Reader(build(record).html)

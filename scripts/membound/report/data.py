@@ -121,7 +121,7 @@ def curve(found: Iterable[Bench], kind: str, mode: str, dtype: str = "f32") -> l
     """Bytes and bytes/s of one stream with all compute units and ordinary stores."""
     chosen = select(found, "bandwidth", kind, mode=mode, store=None, threads=None)
     points = [(b.number("bytes"), b.bytes_rate) for b in chosen if b.dtype == dtype]
-    return sorted((float(n), rate) for n, rate in points if n)
+    return sorted((float(n), rate) for n, rate in points if n and rate > 0)
 
 
 def threads(found: list[Bench], units: int | None) -> list[XY]:
@@ -129,7 +129,7 @@ def threads(found: list[Bench], units: int | None) -> list[XY]:
     fewer = [b for b in select(found, "bandwidth", "read", mode="cold") if b.number("threads")]
     largest = max((b.number("bytes") or 0 for b in fewer), default=0)
     points = {float(b.number("threads") or 0): b.bytes_rate for b in fewer
-              if b.number("bytes") == largest}  # fmt: skip
+              if b.number("bytes") == largest and b.bytes_rate > 0}  # fmt: skip
     whole = dict(curve(found, "read", "cold")).get(float(largest))
     if points and whole and units:
         points[float(units)] = whole
@@ -141,7 +141,7 @@ def in_flight(found: list[Bench]) -> dict[int, list[XY]]:
     lines: dict[int, list[XY]] = defaultdict(list)
     for bench in select(found, "bandwidth", "chains"):
         count, each = bench.number("threads"), bench.number("lines")
-        if count and each:
+        if count and each and bench.bytes_rate > 0:
             lines[count].append((float(LINE_BYTES * each * count), bench.bytes_rate))
     return {count: sorted(points) for count, points in sorted(lines.items())}
 
@@ -151,7 +151,7 @@ def prefetch(found: list[Bench]) -> dict[tuple[int, int], list[XY]]:
     lines: dict[tuple[int, int], list[XY]] = defaultdict(list)
     for bench in select(found, "bandwidth", "saturation"):
         count, streams, ahead = (bench.number(key) for key in ("threads", "streams", "ahead"))
-        if count and streams and ahead is not None:
+        if count and streams and ahead is not None and bench.bytes_rate > 0:
             lines[count, streams].append((float(ahead), bench.bytes_rate))
     return {key: sorted(points) for key, points in sorted(lines.items())}
 
@@ -161,7 +161,7 @@ def chase(found: list[Bench]) -> dict[str, list[XY]]:
     lines: dict[str, list[XY]] = defaultdict(list)
     for bench in select(found, "latency", "chase"):
         count = bench.number("bytes")
-        if count and bench.work.bytes_read:
+        if count and bench.work.bytes_read > 0:
             step = bench.seconds * LINE_BYTES / bench.work.bytes_read
             lines[bench.keys.get("pages", "")].append((float(count), step))
     return {pages: sorted(points) for pages, points in sorted(lines.items())}
@@ -182,4 +182,6 @@ def loaded(found: list[Bench]) -> list[tuple[float, float, int]]:
 def sweep(found: list[Bench]) -> list[XY]:
     """Flops per byte and flops/s of the intensity sweep."""
     points = [(b.number("flops_per_kib"), b) for b in select(found, "intensity", "sweep")]
-    return sorted((f / 1024, b.flops_rate) for f, b in points if f and b.dtype == "f32")
+    return sorted(
+        (f / 1024, b.flops_rate) for f, b in points if f and b.flops_rate > 0 and b.dtype == "f32"
+    )

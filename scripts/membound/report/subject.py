@@ -13,6 +13,15 @@ from membound.report.text import UNKNOWN, clipped
 
 
 @dataclass(frozen=True)
+class Cache:
+    """`count` caches of `each_bytes` at one level."""
+
+    level: str
+    each_bytes: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Source:
     """One record and its comparison; `letter` tells several records of a page apart."""
 
@@ -50,6 +59,21 @@ class Subject:
         return found if isinstance(found, dict) else {}
 
     @property
+    def compute_units(self) -> int | None:
+        return whole(self.info.get("compute_units"))
+
+    @property
+    def caches(self) -> list[Cache]:
+        """As the system reports them; entries that make no sense are left out."""
+        listed = self.details.get("caches")
+        found = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+        return [
+            Cache(clipped(c.get("level"), 8), each, whole(c.get("count")) or 1)
+            for c in found
+            if (each := whole(c.get("bytes")))
+        ]
+
+    @property
     def rows(self) -> list[Row]:
         return [row for row in self.source.comparison.rows if row.device == self.device]
 
@@ -72,6 +96,11 @@ class Subject:
     @property
     def name(self) -> str:
         return clipped(self.info.get("name") or UNKNOWN)
+
+
+def whole(value: object) -> int | None:
+    """Of what a device says of itself, only positive whole numbers are taken as such."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def subjects(sources: Sequence[Source]) -> list[Subject]:

@@ -65,8 +65,9 @@ def spread_out(wanted: Sequence[float], height: float) -> list[float]:
     ]
 
 
-def beside_points(axes: Axes, labels: Sequence[Label], obstacles: Sequence[tuple[float, float]]
-                  ) -> None:  # fmt: skip
+def beside_points(
+    axes: Axes, labels: Sequence[Label], obstacles: Sequence[tuple[float, float]]
+) -> None:
     """Right, left, above or below, further out where all near places are taken."""
     scale = 72 / axes.figure.dpi
 
@@ -102,8 +103,9 @@ def beside_points(axes: Axes, labels: Sequence[Label], obstacles: Sequence[tuple
         )  # fmt: skip
 
 
-def _place(px: float, py: float, width: float, height: float, inside: Box, taken: Sequence[Box]
-           ) -> tuple[float, float]:  # fmt: skip
+def _place(
+    px: float, py: float, width: float, height: float, inside: Box, taken: Sequence[Box]
+) -> tuple[float, float]:
     """Offset of the label's lower left corner: the nearest candidate that covers least."""
     best, least = (5.0, -height / 2), float("inf")
     for out in (5, 9, 15, 22, 30, 40, 52):

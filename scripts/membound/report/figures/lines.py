@@ -37,8 +37,9 @@ class Marks:
     horizontal: Sequence[tuple[float, str]] = field(default_factory=tuple)
 
 
-def draw(curves: Sequence[Curve], x: Axis, y: Axis, marks: Marks, name: str, title: str
-         ) -> tuple[str, bytes]:  # fmt: skip
+def draw(
+    curves: Sequence[Curve], x: Axis, y: Axis, marks: Marks, name: str, title: str
+) -> tuple[str, bytes]:
     """One chart of one or more curves; room for their names is made at the right."""
     longest = max(len(curve.label) for curve in curves)
     right = 0.15 + min(1.6, longest * style.SMALL * 0.6 / 72)

@@ -37,8 +37,9 @@ class Roofs:
     peaks: Sequence[tuple[str, float]]
 
 
-def draw(roofs: Roofs, sweep: Sequence[tuple[float, float]], spots: Sequence[Spot], name: str,
-         title: str) -> tuple[str, bytes]:  # fmt: skip
+def draw(
+    roofs: Roofs, sweep: Sequence[tuple[float, float]], spots: Sequence[Spot], name: str, title: str
+) -> tuple[str, bytes]:
     ridges = [rate / roofs.read_rate for _, rate in roofs.peaks]
     xs = [spot.intensity for spot in spots] + [x for x, _ in sweep] + [r * 3 for r in ridges]
     low, high = min([0.5, *xs]) / 1.6, max([16.0, *xs]) * 1.5

@@ -17,8 +17,9 @@ FILL = {
 ROOM = 0.055  # of the bar: a narrower part has no number inside
 
 
-def draw(labels: Sequence[str], shares: Sequence[dict[str, float]], name: str, title: str
-         ) -> tuple[str, bytes]:  # fmt: skip
+def draw(
+    labels: Sequence[str], shares: Sequence[dict[str, float]], name: str, title: str
+) -> tuple[str, bytes]:
     shown = [c for c in CAUSES if any(share.get(c, 0) >= 0.005 for share in shares)]
     height = 0.85 + len(labels) * 0.34
     with style.canvas(height, (1.45, 0.2, 0.42, 0.36)) as (figure, axes):

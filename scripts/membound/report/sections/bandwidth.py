@@ -61,15 +61,17 @@ def _figure(subject: Subject, mode: str) -> Figure | None:
     return Figure(name, title, caption, *lines.draw(found, x, y, marks, name, title))
 
 
-def cache_marks(subject: Subject, low: float, high: float, together: bool
-                ) -> list[tuple[float, str]]:  # fmt: skip
+def cache_marks(
+    subject: Subject, low: float, high: float, together: bool
+) -> list[tuple[float, str]]:
     """Capacity of each level within a range: of one cache, or of all of the level together."""
     marks = []
-    for cache in subject.details.get("caches") or []:
-        each, count = cache.get("bytes") or 0, (cache.get("count") or 1) if together else 1
-        if low <= each * count <= high:
+    for cache in subject.caches:
+        count = cache.count if together else 1
+        total = cache.each_bytes * count
+        if low <= total <= high:
             several = f"{count} x " if count > 1 else ""
-            marks.append((float(each * count), f"L{cache.get('level')} {several}{size(each)}"))
+            marks.append((float(total), f"L{cache.level} {several}{size(cache.each_bytes)}"))
     return marks
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from membound.record import Record
 from membound.report.blocks import Block, Code, Heading, Note, Section, Table
-from membound.report.subject import Source, Subject
+from membound.report.subject import Source, Subject, whole
 from membound.report.text import UNKNOWN, clipped, number, percent, signed_percent, size
 
 SHOWN_APART = {"caches", "extensions", "allocated_bytes", "huge_page_bytes", "microcode",
@@ -43,8 +43,8 @@ def device_facts(subject: Subject) -> Iterator[Fact]:
         "cores and hardware threads allowed",
         (" and ".join(text(details.get(k)) for k in ("cores_allowed", "hardware_threads_allowed"))),
     )
-    yield "caches", _caches(details.get("caches"))
-    memory, free = info.get("memory_bytes"), info.get("memory_free_bytes")
+    yield "caches", _caches(subject)
+    memory, free = (whole(info.get(key)) for key in ("memory_bytes", "memory_free_bytes"))
     yield "memory", f"{size(memory)}, {size(free)} free at the start"
     yield "memory bandwidth on paper", _paper(subject)
     yield "NUMA domains", text(details.get("numa_domains", info.get("memory_domains")))
@@ -53,12 +53,8 @@ def device_facts(subject: Subject) -> Iterator[Fact]:
     yield "transparent huge pages", text(details.get("transparent_huge_pages"))
     yield "microcode", text(details.get("microcode"))
     yield "frequency governor", text(details.get("governor"))
-    yield (
-        "emulated",
-        {True: "yes: its timings are no results", False: "no"}.get(
-            info.get("emulated", ""), UNKNOWN
-        ),
-    )
+    emulated = info.get("emulated")
+    yield "emulated", "yes: its timings are no results" if emulated is True else text(emulated)
     for name, value in details.items():
         if name not in SHOWN_APART and not name.startswith("paper"):
             yield clipped(name.replace("_", " "), 40), text(value)
@@ -68,19 +64,16 @@ def text(value: object) -> str:
     """As it was recorded; nothing, an empty text or list: unknown."""
     if isinstance(value, list):
         return ", ".join(clipped(item) for item in value) or UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if value is None or value == "":
         return UNKNOWN
     return clipped(value, 160)
 
 
-def _caches(caches: object) -> str:
-    if not isinstance(caches, list) or not caches:
-        return UNKNOWN
-    return ", ".join(
-        f"L{cache.get('level')} {cache.get('count', 1)} x {size(cache.get('bytes'))}"
-        for cache in caches
-        if isinstance(cache, dict)
-    )
+def _caches(subject: Subject) -> str:
+    listed = [f"L{c.level} {c.count} x {size(c.each_bytes)}" for c in subject.caches]
+    return ", ".join(listed) or UNKNOWN
 
 
 def _paper(subject: Subject) -> str:
@@ -89,10 +82,10 @@ def _paper(subject: Subject) -> str:
 
 
 def _huge_pages(details: dict[str, Any]) -> str:
-    allocated, huge = details.get("allocated_bytes"), details.get("huge_page_bytes")
-    if not allocated or huge is None:
+    allocated = whole(details.get("allocated_bytes"))
+    if allocated is None or "huge_page_bytes" not in details:
         return f"{UNKNOWN}: read before anything was allocated"
-    return f"{percent(huge / allocated)} of {size(allocated)}"
+    return f"{percent((whole(details['huge_page_bytes']) or 0) / allocated)} of {size(allocated)}"
 
 
 def _run(source: Source) -> list[Block]:

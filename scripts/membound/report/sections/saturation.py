@@ -55,7 +55,7 @@ def _figure(
 
 
 def _threads(subject: Subject) -> Figure | None:
-    points = data.threads(subject.benches, subject.info.get("compute_units"))
+    points = data.threads(subject.benches, subject.compute_units)
     if len(points) < 2:
         return None
     # What each thread would add if all added as much as the first, cut off where it leaves.
