@@ -23,7 +23,8 @@ def draw(lines: Sequence[Line], name: str, title: str) -> tuple[str, bytes]:
     tiers = [tier for tier in "PCK" if any(tier in line.residuals for line in lines)]
     lane = 0.24 if len(tiers) > 1 else 0.0
     height = 0.75 + len(lines) * max(0.36, 0.17 * len(tiers))
-    with style.canvas(height, (1.45, 0.2, 0.45, 0.1)) as (figure, axes):
+    left = style.left_margin([line.label for line in lines])
+    with style.canvas(height, (left, 0.2, 0.45, 0.1)) as (figure, axes):
         ends = [0.0]
         for place, line in enumerate(lines):
             for tier, value in line.residuals.items():

@@ -14,7 +14,7 @@ FILL = {
     "flops": ("#a8400f", "white"), "issue": ("#eeb765", "#2a1c05"),
     "overhead": ("#55606a", "white"), "communication": ("#cdb3da", "#251430"),
 }  # fmt: skip
-ROOM = 0.055  # of the bar: a narrower part has no number inside
+ROOM_INCHES = 0.25  # a narrower part has no number inside
 
 
 def draw(
@@ -22,14 +22,16 @@ def draw(
 ) -> tuple[str, bytes]:
     shown = [c for c in CAUSES if any(share.get(c, 0) >= 0.005 for share in shares)]
     height = 0.85 + len(labels) * 0.34
-    with style.canvas(height, (1.45, 0.2, 0.42, 0.36)) as (figure, axes):
+    margin = style.left_margin(labels)
+    bar = style.WIDTH - margin - 0.2
+    with style.canvas(height, (margin, 0.2, 0.42, 0.36)) as (figure, axes):
         for place, share in enumerate(shares):
             left = 0.0
             for cause in shown:
                 part = share.get(cause, 0.0)
                 fill, ink = FILL[cause]
                 axes.barh(place, part, 0.66, left, color=fill, edgecolor=style.PAPER, lw=0.6)
-                if part >= ROOM:
+                if part * bar >= ROOM_INCHES:
                     axes.text(left + part / 2, place, f"{part:.2f}", color=ink,
                               ha="center", va="center_baseline", fontsize=style.SMALL)  # fmt: skip
                 left += part
@@ -42,7 +44,18 @@ def draw(
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("share of the step's time, tier K")
         handles = [Patch(facecolor=FILL[cause][0]) for cause in shown]
-        axes.legend(handles, shown, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=len(shown),
-                    frameon=False, fontsize=style.SMALL, handlelength=1.0, handleheight=0.9,
-                    columnspacing=1.1, handletextpad=0.45, borderaxespad=0.1)  # fmt: skip
+        figure.legend(
+            handles,
+            shown,
+            loc="upper right",
+            bbox_to_anchor=(0.99, 0.99),
+            ncols=len(shown),
+            frameon=False,
+            fontsize=style.SMALL,
+            handlelength=1.0,
+            handleheight=0.9,
+            columnspacing=1.1,
+            handletextpad=0.45,
+            borderaxespad=0.1,
+        )
         return style.render(figure, name, title)

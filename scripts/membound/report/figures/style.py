@@ -97,6 +97,11 @@ def for_page(svg: str, name: str, title: str) -> str:
     return f'<svg viewBox="{view.group(1)}" role="img" aria-label="{label}">{body}'
 
 
+def left_margin(names: Sequence[str]) -> float:
+    """Inches that the names of rows need left of the axes."""
+    return max(1.0, 0.18 + max(map(len, names)) * SMALL * 0.6 / 72)
+
+
 def grid(axes: Axes, axis: Any = "y") -> None:
     axes.grid(True, axis=axis, which="major")
     axes.tick_params(which="both", length=2.5, pad=2.5)

@@ -138,9 +138,7 @@ def by_cause(subjects: Sequence[Subject]) -> Section:
             continue
         labels, parts = step_labels(rows), [row.shares or {} for row in rows]
         name, title = f"{subject.slug}shares", f"Shares of the step's time, {subject.label}"
-        caption = (
-            f"Parts below {percent(shares.ROOM)} have no number in the bar; all are in the table."
-        )
+        caption = "Narrow parts have no number in the bar; all are in the table."
         blocks.append(Figure(name, title, caption, *shares.draw(labels, parts, name, title)))
         blocks.append(_shares_table(labels, parts))
     return Section("causes", "Time by cause", lead, blocks)
