@@ -70,7 +70,8 @@ def run(
         folder = paths.make_out(out or paths.default_out())
         record = Run(checked, folder).execute()
     assert record.comparison is not None
-    code = _report([record.comparison], as_json, tolerance)
+    code = _print_comparisons([record.comparison], as_json, tolerance)
+    _write_report(record, folder, as_json)
     if record.status == "partial":
         raise MemboundError(f"partial: {record.reason}; what was measured is in {folder}")
     raise typer.Exit(code)
@@ -160,10 +161,43 @@ def compare(
     from membound import storage
 
     comparisons = [comparing.compare(storage.load(path), path) for path in records]
-    raise typer.Exit(_report(comparisons, as_json, tolerance))
+    raise typer.Exit(_print_comparisons(comparisons, as_json, tolerance))
 
 
-def _report(comparisons: list[Any], as_json: bool, tolerance: float | None) -> int:
+@app.command()
+def report(
+    records: Annotated[list[str], typer.Argument(help="Folders, record.json files or journals.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder; default: the record's own, for several ./membound-report."),
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page, and its charts as PNG files."""
+    from membound import compare as comparing
+    from membound import storage
+    from membound.report import write
+    from membound.report.subject import Source
+
+    loaded = [(storage.load(path), path) for path in records]
+    sources = [Source(record, comparing.compare(record, path)) for record, path in loaded]
+    print(f"report: {write.write(sources, out or write.default_folder(records))}")
+
+
+def _write_report(record: Any, folder: Path, as_json: bool) -> None:
+    """At the end of a run, whose record is safe: a report that fails is one line, no more."""
+    where = sys.stderr if as_json else sys.stdout
+    try:
+        from membound.report import write
+        from membound.report.subject import Source
+
+        path = write.write([Source(record, record.comparison)], folder)
+    except Exception as error:
+        print(f"membound: no report: {' '.join(str(error).split())}", file=sys.stderr)
+    else:
+        print(f"report: {path}", file=where)
+
+
+def _print_comparisons(comparisons: list[Any], as_json: bool, tolerance: float | None) -> int:
     """Print comparisons; 1 when a residual is over the tolerance, else 0."""
     from membound import compare as comparing
 

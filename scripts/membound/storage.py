@@ -14,8 +14,13 @@ from membound.record import Process, Record
 
 def write_atomically(path: Path, text: str) -> None:
     """Readers see the old file or the new one, never a part."""
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """The same for a file that is not text."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

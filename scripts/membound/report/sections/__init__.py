@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sections of the page, one a file; each turns subjects into blocks."""

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answer first: a headline a device, its key figures, then the verdicts in full."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from membound.record import TIERS
+from membound.report import answer
+from membound.report.blocks import Block, Bullets, Heading, Note, Section, Table, Tile, Tiles
+from membound.report.subject import Subject
+from membound.report.text import UNKNOWN, number, percent, signed_percent
+
+TIER_NAMES = {"P": "paper", "C": "claim", "K": "kernels"}
+
+
+def section(subjects: Sequence[Subject]) -> Section:
+    blocks: list[Block] = []
+    for subject in subjects:
+        saturated = subject.ceilings.get("saturated")
+        found = answer.of_device(subject.rows, saturated)
+        name = f"{subject.label}, {subject.name}"
+        blocks += [
+            Heading(name),
+            Note(f"Capped by memory bandwidth? {found.headline}", strong=True),
+        ]
+        blocks += [Note(text) for text in found.sentences]
+        blocks.append(Tiles([*_ceilings(subject.ceilings), *_steps(subject), *_residuals(subject)]))
+    if len(subjects) > 1:
+        blocks.append(_side_by_side(subjects))
+    blocks += _verdicts(subjects)
+    lead = (
+        "A step counts as capped where bytes at the read ceiling are most of its time and more "
+        "cores or bytes in flight do not raise that ceiling."
+    )
+    return Section("answer", "Answer", lead, blocks)
+
+
+def _verdicts(subjects: Sequence[Subject]) -> list[Block]:
+    """All sentences of each record's comparison, as `compare` prints them."""
+    blocks: list[Block] = []
+    sources = list({id(subject.source): subject.source for subject in subjects}.values())
+    for source in sources:
+        if source.comparison.verdicts:
+            whose = f" of {source.letter}, {source.comparison.record}" * (len(sources) > 1)
+            blocks += [Note(f"Verdicts{whose}:"), Bullets(source.comparison.verdicts)]
+    return blocks
+
+
+def _ceilings(ceilings: dict[str, Any]) -> list[Tile]:
+    paper = ceilings.get("paper_GBps")
+    part = (ceilings.get("read_GBps") or 0) / paper if paper else None
+    known = f"{percent(part)} of paper's {number(paper)} GB/s" if part else "paper figure unknown"
+    state = {True: "yes", False: "no", None: "not measured"}[ceilings.get("saturated")]
+    return [
+        Tile("Read ceiling, cold", _with(ceilings.get("read_GBps"), "GB/s"), known),
+        Tile("Saturated", state, saturation_text(ceilings.get("saturation"))),
+        Tile("FMA peak, f32", _with(ceilings.get("fma_GFLOPS"), "GFLOP/s"),
+             f"barrier {_with(ceilings.get('barrier_us'), 'µs')}"),
+    ]  # fmt: skip
+
+
+def saturation_text(found: dict[str, Any] | None) -> str:
+    """What more compute units did to the read rate."""
+    if not found or not {"fewer", "units", "gain"} <= set(found):
+        return "no read with fewer cores"
+    change = signed_percent((found["gain"] - 1) * 100)
+    return f"{found['fewer']} to {found['units']} cores: {change}"
+
+
+def _steps(subject: Subject) -> list[Tile]:
+    """Each phase at its smallest point, which is where bandwidth caps it if anywhere."""
+    tiles = []
+    for phase in ("decode", "prefill"):
+        rows = [row for row in subject.rows if row.phase == phase]
+        if rows:
+            first = min(rows, key=lambda row: (row.batch, row.context))
+            size = "context" if phase == "decode" else "tokens"
+            detail = f"batch {first.batch}, {size} {first.context}"
+            if first.read_ceiling_fraction is not None:
+                detail = f"{percent(first.read_ceiling_fraction)} of the read ceiling; {detail}"
+            tiles.append(Tile(phase.capitalize(), _with(first.measured, "tokens/s"), detail))
+    return tiles
+
+
+def _residuals(subject: Subject) -> list[Tile]:
+    """Medians over this device's rows."""
+    from membound.compare import residuals
+
+    tiles = []
+    for tier in TIERS:
+        found = residuals(subject.rows, tier)
+        value = found.median_abs_pct
+        detail = f"median |residual|, n = {found.n}" if found.n else "no prediction"
+        shown = UNKNOWN if value is None else f"{number(value)} %"
+        tiles.append(Tile(f"Tier {tier}, {TIER_NAMES[tier]}", shown, detail))
+    return tiles
+
+
+def _side_by_side(subjects: Sequence[Subject]) -> Table:
+    keys = [("cold read, GB/s", "read_GBps"), ("cold read, best, GB/s", "read_best_GBps"),
+            ("paper, GB/s", "paper_GBps"), ("FMA f32, GFLOP/s", "fma_GFLOPS"),
+            ("barrier, µs", "barrier_us"), ("launch, µs", "launch_us"),
+            ("drift of cold read, %", "drift_pct")]  # fmt: skip
+    rows = [[name, *(number(s.ceilings.get(key)) for s in subjects)] for name, key in keys]
+    return Table(["ceiling", *(s.label for s in subjects)], rows, "Ceilings side by side")
+
+
+def _with(value: float | None, unit: str) -> str:
+    return UNKNOWN if value is None else f"{number(value)} {unit}"
