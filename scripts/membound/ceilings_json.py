@@ -5,13 +5,14 @@ from typing import Any
 
 from membound.model import overlap
 from membound.model.machine import Ceilings
-from membound.model.saturation import saturation
+from membound.model.saturation import Saturation
 from membound.quality import DRIFT_PCT
 
 
-def as_json(entry: Ceilings, drift_pct: float | None, doubts: list[str]) -> dict[str, Any]:
-    """One device; a figure that was not measured is null, never 0."""
-    found = saturation(entry)
+def as_json(
+    entry: Ceilings, found: Saturation | None, drift_pct: float | None, doubts: list[str]
+) -> dict[str, Any]:
+    """One device and its saturation; a figure that was not measured is null, never 0."""
     return {
         "device": entry.device,
         "read_GBps": _scaled(entry.read_rate, 1e-9),
@@ -19,10 +20,21 @@ def as_json(entry: Ceilings, drift_pct: float | None, doubts: list[str]) -> dict
         "read_bench": entry.read_bench,
         "paper_GBps": _scaled(entry.paper_read_rate, 1e-9),
         "paper_GFLOPS": {kind: rate / 1e9 for kind, rate in sorted(entry.paper_peaks.items())},
+        "paper_sources": dict(sorted(entry.paper_sources.items())),
         "saturated": found.shown if found else None,
         "saturation": found.as_dict() if found else None,
         "rates_GBps": {name: r.rate / 1e9 for name, r in sorted(entry.streams.items())},
         "bus_rates_GBps": _with_write_allocate(entry),
+        "counted_ratio": {
+            name: r.counted_ratio
+            for name, r in sorted(entry.streams.items())
+            if r.counted_ratio is not None
+        },
+        "write_allocate_ratio": {
+            name: r.write_allocate / r.size
+            for name, r in sorted(entry.streams.items())
+            if r.write_allocate
+        },
         "fma_GFLOPS": _scaled(entry.flops_rate, 1e-9),
         "peaks_GFLOPS": {kind: rate / 1e9 for kind, rate in sorted(entry.peaks.items())},
         "library_GFLOPS": {kind: rate / 1e9 for kind, rate in sorted(entry.libraries.items())},

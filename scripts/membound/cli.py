@@ -45,6 +45,22 @@ def run(
     batch: Annotated[str | None, typer.Option(help="Sequences, such as 1,4.")] = None,
     context: Annotated[str | None, typer.Option(help="Tokens in the cache at a decode.")] = None,
     prefill: Annotated[str | None, typer.Option(help="Tokens of a prefill.")] = None,
+    paper_bandwidth_GBps: Annotated[
+        float | None,
+        typer.Option(
+            "--paper-bandwidth",
+            metavar="GBps",
+            help="Datasheet bandwidth, for a device that does not name its own.",
+        ),
+    ] = None,
+    paper_flops_GFLOPS: Annotated[
+        float | None,
+        typer.Option(
+            "--paper-flops",
+            metavar="GFLOPS",
+            help="Datasheet peak of --dtype, for a device that names none; f32 counts at it too.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the record.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the interrupted run in this folder.")
@@ -63,9 +79,9 @@ def run(
         folder = resume
         record = Run.resume(folder, _given(ctx), stall_seconds)
     else:
-        checked = options.check(
-            profile, model, dtype, device, batch, context, prefill, stall_seconds
-        )
+        points = batch, context, prefill
+        papers = paper_bandwidth_GBps, paper_flops_GFLOPS
+        checked = options.check(profile, model, dtype, device, *points, stall_seconds, *papers)
         paths.bench_program()
         folder = paths.make_out(out or paths.default_out())
         record = Run(checked, folder).execute()

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
-from membound import ceilings_json, claims, predict, quality, verdicts
+from membound import ceilings_json, claims, limits, predict, quality, verdicts
 from membound.model import machine
 from membound.model.machine import Ceilings
+from membound.model.saturation import saturation
 from membound.model.shape import Shape
 from membound.model.work import Step, decode, prefill
 from membound.record import (
@@ -37,10 +38,12 @@ def compare(record: Record, path: str) -> Comparison:
     ]
     rows.sort(key=lambda r: (r.device, r.phase, r.dtype, r.batch, r.context))
     drift, doubts = _drift(record, devices), quality.ceiling_doubts(record, devices)
+    found = {name: saturation(entry) for name, entry in devices.items()}
     for row in rows:
         row.doubts += doubts.get(row.device, []) + _drift_doubts(row, drift.get(row.device))
+        row.limit = limits.limit(row, found.get(row.device))
     ceilings = [
-        ceilings_json.as_json(entry, drift.get(name), doubts[name])
+        ceilings_json.as_json(entry, found[name], drift.get(name), doubts[name])
         for name, entry in devices.items()
     ]
     ridges = [text for entry in ceilings if (text := ceilings_json.ridge_text(entry))]
@@ -48,7 +51,7 @@ def compare(record: Record, path: str) -> Comparison:
         record=path,
         residuals={tier: residuals(rows, tier) for tier in TIERS},
         rows=rows,
-        verdicts=verdicts.verdicts(record, rows, devices, drift, ridges),
+        verdicts=verdicts.verdicts(record, rows, devices, found, drift, ridges),
         ceilings=(ceilings[0] if ceilings else {}) | {"by_device": ceilings},
     )
 
@@ -144,6 +147,7 @@ def _row(
         interval_basis=summary.basis,
         achieved_GBps=achieved / 1e9,
         read_ceiling_fraction=achieved / ceiling if ceiling else None,
+        counted_ratio=machine.counted_ratio(measurements),
         claim_gap=claims.gap(summary.median, predicted),
         undisturbed=tokens / quiet if quiet else None,
         doubts=quality.doubts(measurements, "this step"),
@@ -189,9 +193,9 @@ def _drift(record: Record, devices: dict[str, Ceilings]) -> dict[str, float]:
 
 def _drift_doubts(row: Row, drift_pct: float | None) -> list[str]:
     """Only a step that bytes limit can change sides with the read ceiling."""
-    if not row.shares or verdicts.largest(row.shares) not in ("bytes", "latency"):
+    if not limits.bound_by_bytes(row):
         return []
     found = quality.drift_doubt(
-        drift_pct, row.read_ceiling_fraction, verdicts.NEAR_CEILING, row.residual_pct["C"]
+        drift_pct, row.read_ceiling_fraction, limits.NEAR_CEILING, row.residual_pct["C"]
     )
     return [found] if found else []

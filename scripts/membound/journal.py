@@ -68,6 +68,8 @@ class Journal:
         self.process.status = "complete" if line.get("status") == "complete" else "partial"
         self.process.reason = str(line.get("reason") or "")
         self.process.exit_code = line.get("exit_code")
+        devices = line.get("devices")
+        self.process.devices_at_end = devices if isinstance(devices, list) else []
 
 
 _NAMES = ("bench", "device")

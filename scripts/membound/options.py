@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of a run: the profiles' points, and checks before anything is measured."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from membound.errors import UsageError
+from membound.model import paper, work
 from membound.model import shape as shapes
-from membound.model import work
 from membound.model.shape import Shape
 
+PAPER_FLAGS = {  # what the record calls them, and the command line
+    "paper_bandwidth_GBps": "paper-bandwidth",
+    "paper_flops_GFLOPS": "paper-flops",
+}
 MOST = 1 << 20  # tokens or sequences: more is a typing error
 
 
@@ -33,7 +38,10 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class RunOptions:
-    """A checked request; `model_argument` is what the measuring program gets."""
+    """A checked request; `model_argument` is what the measuring program gets.
+
+    The paper figures are the user's own, for a device that names none.
+    """
 
     profile: str
     points: Profile
@@ -42,6 +50,8 @@ class RunOptions:
     dtype: str
     device: str | None
     stall_seconds: float
+    paper_bandwidth_GBps: float | None = None
+    paper_flops_GFLOPS: float | None = None
 
     def arguments(self) -> list[str]:
         """Flags of the measuring program, the suite and the journal left out."""
@@ -70,7 +80,10 @@ class RunOptions:
         chosen = {
             key: list(value) for key, value in vars(self.points).items() if key != "processes"
         }
+        papers = {key: getattr(self, key) for key in PAPER_FLAGS}
         return chosen | {
+            **papers,
+            "paper_source": paper.BY_USER if any(papers.values()) else None,
             "profile": self.profile,
             "processes": self.points.processes,
             "model": self.model_argument,
@@ -88,6 +101,8 @@ def check(
     context: str | None,
     prefill: str | None,
     stall_seconds: float,
+    paper_bandwidth_GBps: float | None = None,
+    paper_flops_GFLOPS: float | None = None,
 ) -> RunOptions:
     """Everything that can be known to be wrong without starting the measuring program."""
     if profile not in PROFILES:
@@ -97,6 +112,10 @@ def check(
         raise UsageError(f"device '{device}' is not a name such as cpu:0: see ./membound list")
     if not stall_seconds > 0:
         raise UsageError(f"--stall-seconds must be above 0, not {stall_seconds:g}")
+    papers = paper_bandwidth_GBps, paper_flops_GFLOPS
+    for flag, value in zip(PAPER_FLAGS.values(), papers, strict=True):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"--{flag} must be a number above 0, not {value:g}")
     default = PROFILES[profile]
     points = replace(
         default,
@@ -105,7 +124,7 @@ def check(
         prefill=numbers("prefill", prefill) if prefill is not None else default.prefill,
     )
     shape, argument = shapes.load(model)
-    options = RunOptions(profile, points, shape, argument, dtype, device, stall_seconds)
+    options = RunOptions(profile, points, shape, argument, dtype, device, stall_seconds, *papers)
     _check_memory(options)
     return options
 

@@ -8,6 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Tier = Literal["P", "C", "K"]
 TIERS: tuple[Tier, ...] = ("P", "C", "K")
+Limit = Literal[
+    "capped",  # by memory bandwidth: bytes, near the ceiling, and memory shown to be saturated
+    "bytes in flight",  # near the ceiling, which more cores or bytes in flight would raise
+    "bytes, saturation open",  # near the ceiling, of which nothing shows whose it is
+    "not bandwidth alone",  # bytes, but well below the ceiling
+    "not bandwidth",  # another cause takes more of the time than bytes
+    "inconclusive",  # the samples cannot carry a verdict
+    "open",  # no kernel times or no ceiling
+]
 CAUSES = ("bytes", "latency", "flops", "issue", "overhead", "communication")
 
 
@@ -21,6 +30,7 @@ class Sample(Open):
     """One calibrated batch; `seconds` is per launch."""
 
     seconds: Seconds
+    launches: int | None = None
     at: float | None = None
     tags: list[str] = []
     counters: dict[str, float | None] = {}
@@ -63,7 +73,10 @@ class Failure(Open):
 
 
 class Process(Open):
-    """One run of the measuring program with fresh allocations: the unit of replication."""
+    """One run of the measuring program with fresh allocations: the unit of replication.
+
+    `header` describes the devices before anything was allocated, `devices_at_end` with it.
+    """
 
     suite: str
     index: int = 0
@@ -72,6 +85,7 @@ class Process(Open):
     header: dict[str, Any] = {}
     measurements: list[Measurement] = []
     failures: list[Failure] = []
+    devices_at_end: list[dict[str, Any]] = []
     status: Literal["partial", "complete"] = "partial"
     reason: str = "no end line in the journal"
     exit_code: int | None = None
@@ -132,7 +146,8 @@ class Row(Open):
     """One measured step beside its predictions, in tokens/s over all sequences.
 
     `measured` is over all samples. `undisturbed` is over those that no neighbour disturbed, given
-    where it differs; `doubts` say why a verdict on the step would rest on sand.
+    where it differs; `doubts` say why a verdict on the step would rest on sand. `counted_ratio` is
+    memory traffic by hardware counter over the bytes by definition, where a counter was there.
     """
 
     bench: str
@@ -152,6 +167,8 @@ class Row(Open):
     interval_basis: str
     achieved_GBps: float
     read_ceiling_fraction: float | None
+    limit: Limit = "open"
+    counted_ratio: float | None = None
     claim_gap: ClaimGap | None = None
     undisturbed: float | None = None
     doubts: list[str] = []

@@ -19,6 +19,8 @@ from membound.predict import fingerprint
 from membound.record import Prediction, Process, Record, Resumption
 from membound.storage import read_record
 
+SETTLED = ("profile", "model", "dtype", "device", "batch", "context", "prefill",
+           *options.PAPER_FLAGS)  # fmt: skip
 PROBE = "overhead/launch/none"  # the cheapest bench: its journal's header names the machine
 
 
@@ -39,7 +41,7 @@ def settle(record: Record, folder: Path, given: dict[str, Any], stall_seconds: f
         key: ",".join(map(str, stored[key]))
         if isinstance(stored.get(key), list)
         else stored.get(key)
-        for key in ("profile", "model", "dtype", "device", "batch", "context", "prefill")
+        for key in SETTLED
     }
     if missing := [key for key in ("profile", "model", "dtype") if not wanted[key]]:
         raise UsageError(f"{folder}: its settings lack {missing[0]}: it cannot be resumed")
@@ -49,10 +51,11 @@ def settle(record: Record, folder: Path, given: dict[str, Any], stall_seconds: f
         stall_seconds=stall_seconds,
     ).as_dict()
     for key, value in found.as_dict().items():
-        if asked[key] != value:
+        if asked[key] != value and key in wanted:
+            before = "none" if wanted[key] is None else wanted[key]
             raise UsageError(
-                f"--{key} contradicts the record in {folder}, which was measured with "
-                f"{wanted.get(key, value)}: leave it out, or start a new run"
+                f"--{options.PAPER_FLAGS.get(key, key)} contradicts the record in {folder}, which "
+                f"was measured with {before}: leave it out, or start a new run"
             )
     if record.model is None or Shape.from_record(record.model) != found.shape:
         raise UsageError(

@@ -98,6 +98,7 @@ class Run:
                 reason=UNFINISHED,
             )
             self.record.processes.append(process)
+            self.recorder.save()  # a kill may come before the journal's first line
             self.progress.begin(f"{suite} {index + 1}/{count}")
             command = [program, f"--suite={suite}", *self.options.arguments()]
             runner.run(

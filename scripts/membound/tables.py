@@ -22,7 +22,8 @@ def console() -> Console:
 def print_comparison(comparison: Comparison) -> None:
     out = console()
     for ceilings in comparison.ceilings["by_device"]:
-        out.print(_ceilings_line(ceilings), soft_wrap=True)
+        for line in ceilings_lines(ceilings):
+            out.print(line, soft_wrap=True)
     out.print()
     if comparison.rows:
         out.print(_rows_table(comparison.rows))
@@ -35,13 +36,47 @@ def print_comparison(comparison: Comparison) -> None:
     out.print(f"record: {comparison.record}", soft_wrap=True, markup=False)
 
 
-def _ceilings_line(ceilings: dict[str, Any]) -> str:
+def ceilings_lines(ceilings: dict[str, Any]) -> list[str]:
+    """A device's ceilings in lines that fit 80 columns."""
+    paper = _number(ceilings["paper_GBps"])
+    if source := ceilings["paper_sources"].get("bandwidth"):
+        paper += f" {source}"
     read = f"{_number(ceilings['read_GBps'])} GB/s (best {_number(ceilings['read_best_GBps'])}"
-    return (
-        f"{ceilings['device']}: cold read {read}, paper {_number(ceilings['paper_GBps'])}), "
-        f"FMA f32 {_number(ceilings['fma_GFLOPS'])} GFLOP/s, "
-        f"barrier {_number(ceilings['barrier_us'])} us"
-    )
+    lines = [
+        f"{ceilings['device']}: cold read {read}; paper {paper})",
+        f"  saturation: {_saturation(ceilings['saturation'])}",
+        *_listed("  peaks, GFLOP/s: ", ceilings["peaks_GFLOPS"]),
+        *_listed("  library GEMM, GFLOP/s: ", ceilings["library_GFLOPS"]),
+    ]
+    knee = ceilings["roofline"]
+    ridge = f"unknown: {knee['why_not']}" if not knee["measured"] else _ridge(knee)
+    lines.append(f"  ridge: {ridge}")
+    lines.append(f"  barrier {_number(ceilings['barrier_us'])} us")
+    return lines
+
+
+def _saturation(found: dict[str, Any] | None) -> str:
+    """Shown, not or open, then what each of the two axes still adds."""
+    if found is None:
+        return "not measured"
+    word = {True: "shown", False: "not reached", None: "open"}[found["shown"]]
+    parts = []
+    for name, key in (("more cores", "over_units"), ("more bytes in flight", "over_flight")):
+        gain = found[key]
+        parts.append(f"{name} {(gain['gain'] - 1) * 100:+.1f} %" if gain else f"{name} not measured")
+    return f"{word} ({', '.join(parts)})"
+
+
+def _listed(name: str, rates: dict[str, float]) -> list[str]:
+    """By operand type; nothing where nothing was measured."""
+    parts = [f"{kind} {rate:.0f}" for kind, rate in rates.items()]
+    return [name + ", ".join(parts)] if parts else []
+
+
+def _ridge(knee: dict[str, Any]) -> str:
+    interval = knee["ridge_interval95"]
+    between = f" (95 % {interval[0]:.1f}..{interval[1]:.1f})" if interval else ""
+    return f"{knee['ridge_flop_per_byte']:.1f} flop/B{between}, overlap p {knee['overlap_p']:.1f}"
 
 
 def _labels(rows: list[Row]) -> list[str]:

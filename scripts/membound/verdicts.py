@@ -4,29 +4,29 @@
 from collections.abc import Mapping, Sequence
 
 from membound import claims
+from membound.limits import largest
 from membound.model.machine import Ceilings
-from membound.model.saturation import Gain, Saturation, saturation
+from membound.model.saturation import Gain, Saturation
 from membound.predict import fingerprint
 from membound.quality import DRIFT_PCT
 from membound.record import Record, Row
 
 UNEXPLAINED_PCT = 10.0  # a step this much below its kernels' sum has time without a cause
-NEAR_CEILING = 0.8  # a step below this part of the read ceiling is not capped by it alone
 
 
 def verdicts(
     record: Record,
     rows: Sequence[Row],
     devices: Mapping[str, Ceilings],
+    found: Mapping[str, Saturation | None],
     drift: Mapping[str, float],
     ridges: Sequence[str],
 ) -> list[str]:
-    """All sentences, the most important first."""
-    found = {name: saturation(entry) for name, entry in devices.items()}
+    """All sentences, the most important first; `found` is each device's saturation."""
     texts = [_saturation_text(d, found[name]) for name, d in devices.items() if d.read_rate]
-    texts += ridges
+    texts += [text for d in devices.values() if (text := _paper_text(d))] + list(ridges)
     for row in rows:
-        texts.append(_row_text(row, row.device in devices, found.get(row.device)))
+        texts.append(_row_text(row, found.get(row.device)))
         if claim := claims.sentence(row):
             texts.append(f"{_name(row)}: {claim}")
     for device, pct in drift.items():
@@ -42,11 +42,6 @@ def verdicts(
             what = "skipped" if failure.kind == "skip" else "failed"
             texts.append(f"{failure.bench} on {failure.device} {what}: {failure.reason}")
     return texts + _record_texts(record)
-
-
-def largest(shares: Mapping[str, float]) -> str:
-    """The cause that takes most of the time."""
-    return max(shares, key=lambda cause: shares[cause])
 
 
 def _record_texts(record: Record) -> list[str]:
@@ -101,6 +96,17 @@ def _saturation_text(ceilings: Ceilings, found: Saturation | None) -> str:
     )
 
 
+def _paper_text(ceilings: Ceilings) -> str | None:
+    """The ceiling beside the datasheet's figure, and who gave that one."""
+    if not ceilings.paper_read_rate or not ceilings.read_rate:
+        return None
+    part = ceilings.read_rate / ceilings.paper_read_rate * 100
+    return (
+        f"{ceilings.device}: cold reads reach {part:.0f} % of the paper bandwidth of "
+        f"{ceilings.paper_read_rate / 1e9:.1f} GB/s ({ceilings.paper_sources['bandwidth']})"
+    )
+
+
 def _gains(found: Saturation) -> list[str]:
     texts = []
     if found.units:
@@ -122,45 +128,53 @@ def _name(row: Row) -> str:
     return f"{row.phase} {row.model} {row.dtype} batch {row.batch}, {size} on {row.device}"
 
 
-def _row_text(row: Row, has_ceilings: bool, found: Saturation | None) -> str:
+def _row_text(row: Row, found: Saturation | None) -> str:
     text = f"{_name(row)}: {row.measured:.3g} tokens/s"
     fraction = row.read_ceiling_fraction
     if fraction is not None:
         text += f" at {row.achieved_GBps:.1f} GB/s"
         text += f" = {fraction * 100:.0f} % of the cold read ceiling"
-    if row.doubts:
-        return f"{text}; inconclusive: {'; '.join(row.doubts)}"
-    if not row.shares or not has_ceilings:
-        return f"{text}; its cause is open: no kernel times"
-    return f"{text}; {_limit(row, fraction or 0.0, found)}"
+    if row.counted_ratio is not None:
+        text += f" (counted traffic is {row.counted_ratio:.2f} times that)"
+    return f"{text}; {_limit_text(row, found)}"
 
 
-def _limit(row: Row, fraction: float, found: Saturation | None) -> str:
-    shares = row.shares or {}
+def _limit_text(row: Row, found: Saturation | None) -> str:
+    """The row's limit with its numbers; the limit itself was settled before."""
+    if row.limit == "inconclusive":
+        return f"inconclusive: {'; '.join(row.doubts)}"
+    if row.limit == "open" or not row.shares:
+        return "its cause is open: no kernel times"
+    listed = _listed(row, row.shares)
+    if row.limit == "not bandwidth":
+        cause = largest(row.shares)
+        return f"not capped by memory bandwidth, the largest share is {cause} ({listed})"
+    if row.limit == "not bandwidth alone":
+        return f"not capped by memory bandwidth alone ({listed})"
+    if row.limit == "capped":
+        return f"capped by memory bandwidth ({listed})"
+    if found is None:
+        return f"bound by bytes, saturation not measured ({listed})"
+    if row.limit == "bytes in flight":
+        return _flight_text(found, listed)
+    gains = "; ".join(_gains(found))
+    left = "; bytes in flight per core were not varied" if not found.flight else ""
+    return f"bound by bytes, but memory is not shown to be the cap: {gains}{left} ({listed})"
+
+
+def _listed(row: Row, shares: Mapping[str, float]) -> str:
+    """Causes of at least 5 %, and what composition adds."""
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    cause = largest(shares)
     listed = ", ".join(f"{name} {share:.2f}" for name, share in ordered if share >= 0.05)
     residual = row.residual_pct["K"]
     if residual is not None and residual < -UNEXPLAINED_PCT:
         longer = (1 / (1 + residual / 100) - 1) * 100
         listed += f"; the step takes {longer:.0f} % longer than its kernels alone"
-    if cause not in ("bytes", "latency"):
-        return f"not capped by memory bandwidth, the largest share is {cause} ({listed})"
-    if cause == "latency" or fraction < NEAR_CEILING:
-        return f"not capped by memory bandwidth alone ({listed})"
-    return _bound_by_bytes(found, listed)
+    return listed
 
 
-def _bound_by_bytes(found: Saturation | None, listed: str) -> str:
-    """'Capped' only where neither more cores nor more bytes in flight raise the read rate."""
-    if found is None:
-        return f"bound by bytes, saturation not measured ({listed})"
-    if found.shown:
-        return f"capped by memory bandwidth ({listed})"
-    if found.shown is None:
-        gains = "; ".join(_gains(found))
-        left = "; bytes in flight per core were not varied" if not found.flight else ""
-        return f"bound by bytes, but memory is not shown to be the cap: {gains}{left} ({listed})"
+def _flight_text(found: Saturation, listed: str) -> str:
+    """Which of the two, more cores or more bytes in flight, still raises the read rate."""
     if found.units and found.units.flat is False:
         return (
             f"limited by the bytes that these {found.all_units} cores keep in flight "

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine's ceilings and kernel times, taken out of a record."""
 
+import math
 import re
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from membound.model import overlap
+from membound.model import overlap, paper
 from membound.record import Measurement, Record
 from membound.statistics import awake, centre
 
@@ -27,6 +29,7 @@ class Reading:
     size: int
     samples: Samples = field(repr=False)
     write_allocate: int = 0
+    counted_ratio: float | None = None
     footprint_ok: bool = True
 
     @property
@@ -63,6 +66,7 @@ class Ceilings:
     loaded_latency: list[tuple[float, float]] = field(default_factory=list)  # bytes/s, seconds
     paper_read_rate: float | None = None
     paper_peaks: dict[str, float] = field(default_factory=dict)
+    paper_sources: dict[str, str] = field(default_factory=dict)  # of bandwidth and each peak
     kernels: dict[str, "Kernel"] = field(default_factory=dict)
 
     @property
@@ -121,6 +125,22 @@ def seconds_of(measurements: list[Measurement]) -> Samples:
     return [[sample.seconds for sample in m.samples] for m in measurements]
 
 
+def counted_ratio(measurements: Sequence[Measurement]) -> float | None:
+    """Median over samples of counted bytes over bytes by definition; None: nothing was counted.
+
+    A sample's counter covers all its launches; what ordinary stores read beforehand is in it.
+    """
+    ratios = []
+    for m in measurements:
+        defined = m.work.bytes_read + m.work.bytes_written
+        for sample in m.samples:
+            counted = sample.telemetry.get("counted_bytes")
+            if isinstance(counted, int | float) and defined and sample.launches:
+                ratios.append(counted / sample.launches / defined)
+    known = [ratio for ratio in ratios if math.isfinite(ratio)]
+    return statistics.median(known) if known else None
+
+
 def ceilings(record: Record) -> dict[str, Ceilings]:
     """Every device's ceilings and kernels; whole steps and anchors are never among them."""
     found: dict[str, Ceilings] = {}
@@ -128,11 +148,9 @@ def ceilings(record: Record) -> dict[str, Ceilings]:
         entry = found.setdefault(device, Ceilings(device))
         _take(entry, bench, measurements)
     for info in record.devices:
-        details = info.get("details") or {}
         if (known := found.get(str(info.get("id")))) is not None:
             known.compute_units = info.get("compute_units")
-            known.paper_read_rate = _scaled(details.get("paper_bandwidth_GBps"))
-            known.paper_peaks = _paper_peaks(details)
+    _take_paper(found, record)
     for entry in found.values():
         _choose_read(entry)
         entry.knee, entry.knee_why_not = overlap.fit(entry.sweep)
@@ -148,6 +166,17 @@ def anchors(record: Record) -> dict[str, list[tuple[int, float]]]:
             medians = (statistics.median(s) for s in seconds_of(measurements))
             rates[device] += [(size, size / seconds) for seconds in medians]
     return rates
+
+
+def _take_paper(found: dict[str, Ceilings], record: Record) -> None:
+    infos = {str(info.get("id")): info.get("details") or {} for info in record.devices}
+    details = [infos.get(name, {}) for name in found]
+    figures = paper.with_sources(details, record.settings)
+    for entry, own in zip(found.values(), figures, strict=True):
+        entry.paper_sources = {key: source for key, (_, source) in own.items()}
+        rates = {key: rate for key, (rate, _) in own.items()}
+        entry.paper_read_rate = rates.pop("bandwidth", None)
+        entry.paper_peaks = rates
 
 
 def _take(entry: Ceilings, bench: str, measurements: list[Measurement]) -> None:
@@ -228,6 +257,7 @@ def _reading(bench: str, measurements: list[Measurement]) -> Reading | None:
         size,
         samples,
         work.write_allocate_bytes,
+        counted_ratio(measurements),
         all(m.footprint_ok for m in measurements),
     )
 
@@ -254,17 +284,3 @@ def _kernel(first: Measurement, samples: Samples) -> Kernel:
     work = first.work
     all_bytes = work.bytes_read + work.bytes_written + work.activation_bytes
     return Kernel(seconds, (high - low) / 2 / seconds, all_bytes, sum(work.flops.values()))
-
-
-def _paper_peaks(details: dict[str, Any]) -> dict[str, float]:
-    """Datasheet peaks by operand type, from keys such as paper_f32_GFLOPS."""
-    peaks = {}
-    for key, value in details.items():
-        named = re.fullmatch(r"paper_([a-z0-9]+)_GFLOPS", key)
-        if named and (rate := _scaled(value)):
-            peaks[named[1]] = rate
-    return peaks
-
-
-def _scaled(giga: float | None) -> float | None:
-    return None if giga is None else float(giga) * 1e9
