@@ -16,6 +16,8 @@ PAPER_FLAGS = {  # what the record calls them, and the command line
     "paper_bandwidth_GBps": "paper-bandwidth",
     "paper_flops_GFLOPS": "paper-flops",
 }
+SETTLED = ("profile", "model", "dtype", "device", "batch", "context", "prefill",
+           *PAPER_FLAGS)  # fmt: skip
 MOST = 1 << 20  # tokens or sequences: more is a typing error
 
 

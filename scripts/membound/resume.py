@@ -19,8 +19,6 @@ from membound.predict import fingerprint
 from membound.record import Prediction, Process, Record, Resumption
 from membound.storage import read_record
 
-SETTLED = ("profile", "model", "dtype", "device", "batch", "context", "prefill",
-           *options.PAPER_FLAGS)  # fmt: skip
 PROBE = "overhead/launch/none"  # the cheapest bench: its journal's header names the machine
 
 
@@ -41,7 +39,7 @@ def settle(record: Record, folder: Path, given: dict[str, Any], stall_seconds: f
         key: ",".join(map(str, stored[key]))
         if isinstance(stored.get(key), list)
         else stored.get(key)
-        for key in SETTLED
+        for key in options.SETTLED
     }
     if missing := [key for key in ("profile", "model", "dtype") if not wanted[key]]:
         raise UsageError(f"{folder}: its settings lack {missing[0]}: it cannot be resumed")

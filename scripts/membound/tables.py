@@ -40,7 +40,7 @@ def ceilings_lines(ceilings: dict[str, Any]) -> list[str]:
     """A device's ceilings in lines that fit 80 columns."""
     paper = _number(ceilings["paper_GBps"])
     if source := ceilings["paper_sources"].get("bandwidth"):
-        paper += f" {source}"
+        paper += f", {source}"
     read = f"{_number(ceilings['read_GBps'])} GB/s (best {_number(ceilings['read_best_GBps'])}"
     lines = [
         f"{ceilings['device']}: cold read {read}; paper {paper})",
@@ -63,7 +63,8 @@ def _saturation(found: dict[str, Any] | None) -> str:
     parts = []
     for name, key in (("more cores", "over_units"), ("more bytes in flight", "over_flight")):
         gain = found[key]
-        parts.append(f"{name} {(gain['gain'] - 1) * 100:+.1f} %" if gain else f"{name} not measured")
+        change = f"{(gain['gain'] - 1) * 100:+.1f} %" if gain else "not measured"
+        parts.append(f"{name} {change}")
     return f"{word} ({', '.join(parts)})"
 
 
@@ -93,9 +94,10 @@ def _labels(rows: list[Row]) -> list[str]:
 
 def _rows_table(rows: list[Row]) -> Table:
     table = Table(title="tokens/s over all sequences, and measured / predicted - 1")
-    table.add_column("step")
+    table.add_column("step", no_wrap=True)
     for heading in ("measured", "95 %", *TIERS):
-        table.add_column(heading, justify="right")
+        # In a narrow terminal a residual goes below its prediction: nothing else breaks.
+        table.add_column(heading, justify="right", no_wrap=heading not in TIERS)
     for label, row in zip(_labels(rows), rows, strict=True):
         low, high = row.interval95
         predicted = [_predicted(row.predicted[tier], row.residual_pct[tier]) for tier in TIERS]

@@ -9,7 +9,8 @@ refuse (exit 3), garbage (a line that is no JSON), drift (the anchor reads 10 % 
 saturated (one core reads as fast as two), flight (and more bytes in flight read faster), unvaried
 (nothing but cores was varied), disturbed (neighbours take half of the samples), suspended (one
 sample a bench of 1000 times its length), cached (footprints too small), plain (no bench that
-current machines need not have), elsewhere (another host), other (another device).
+current machines need not have), counted (hardware counts 2 % more traffic than defined, with
+write-allocate), elsewhere (another host), other (another device).
 """
 
 import json
@@ -195,7 +196,7 @@ class FakeRun:
             hostname="elsewhere" if self.behaviour == "elsewhere" else "fake",
             model=shape,
             backends=LIST["backends"],
-            devices=[{"id": "cpu:0", "name": name, "compute_units": 2, "details": {}}],
+            devices=[self.device(name, allocated=0)],
             planned=[{"bench": b[0], "device": "cpu:0", "samples": SAMPLES} for b in benches],
         )
         for index, bench in enumerate(benches):
@@ -204,8 +205,19 @@ class FakeRun:
             if self.stopped or not self.one(*bench):
                 self.write("end", status="partial", reason="interrupted", exit_code=2)
                 return 2
-        self.write("end", status="complete", reason="", exit_code=0)
+        devices = [self.device(name, allocated=1 << 30)]
+        self.write("end", status="complete", reason="", exit_code=0, devices=devices)
         return 0
+
+    def device(self, name: str, allocated: int) -> dict:
+        """A quarter of what is allocated lies in huge pages."""
+        counter = "a fake counter" if self.behaviour == "counted" else "absent: a fake machine"
+        details = {
+            "allocated_bytes": allocated,
+            "huge_page_bytes": allocated // 4,
+            "traffic_counter": counter,
+        }
+        return {"id": "cpu:0", "name": name, "compute_units": 2, "details": details}
 
     def misbehave(self) -> None:
         if self.behaviour == "crash":
@@ -232,6 +244,10 @@ class FakeRun:
                 extra = {"tags": ["disturbed"], "telemetry": {"steal_fraction": 0.2}}
             if self.behaviour == "suspended" and index == 3:
                 jitter = 1000.0
+            if self.behaviour == "counted":
+                moved = work_["bytes_read"] + work_["bytes_written"]
+                moved += work_.get("write_allocate_bytes", 0)
+                extra = {"launches": 8, "telemetry": {"counted_bytes": 8 * 1.02 * moved}}
             if name.startswith("latency/loaded"):
                 counters = {"latency_seconds": 150e-9, "injected_bytes_per_second": 30e9}
                 extra["counters"] = counters

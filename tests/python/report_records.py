@@ -130,6 +130,17 @@ def enriched(record: Record) -> Record:
     return copy
 
 
+def without_newer_benches(record: Record) -> Record:
+    """A copy with no more ceilings than cold reads, a peak and overheads."""
+    copy = record.model_copy(deep=True)
+    first = ("bandwidth/read/f32/mode:cold/", "compute/fma/f32", "overhead/")
+    for process in copy.processes:
+        process.measurements = [
+            m for m in process.measurements if m.stage != "ceiling" or m.bench.startswith(first)
+        ]
+    return copy
+
+
 def with_second_device(record: Record, name: str) -> Record:
     """The same measurements on another device too."""
     copy = record.model_copy(deep=True)

@@ -78,7 +78,7 @@ def test_rates_with_and_without_write_allocate():
         measured(copy.replace("cold", "hot"), 1e-5, **work),
         measured(copy.replace(str(1 << 20), str(1 << 10)), 1e-9, **work),
     )
-    shown = ceilings_json.as_json(found, None, [])
+    shown = ceilings_json.as_json(found, None, None, [])
     rate = (1 << 20) / 1e-3 / 1e9
     assert shown["rates_GBps"] == pytest.approx({"copy/f32": rate, "copy/f32/nt": rate / 0.8})
     assert shown["bus_rates_GBps"] == pytest.approx({"copy/f32": 1.5 * rate})
@@ -97,7 +97,7 @@ def test_latency_idle_and_loaded_and_bytes_in_flight():
         loaded(0, 20e9, 200e-9),
         loaded(900, 1e9, 95e-9),
     )
-    shown = ceilings_json.as_json(found, None, [])["latency"]
+    shown = ceilings_json.as_json(found, None, None, [])["latency"]
     assert shown["idle_huge_pages_ns"] == pytest.approx(90)
     assert shown["idle_small_pages_ns"] == pytest.approx(120)
     assert shown["loaded_ns"] == pytest.approx(200)
@@ -106,7 +106,7 @@ def test_latency_idle_and_loaded_and_bytes_in_flight():
 
 
 def test_without_these_benches_nothing_is_claimed():
-    shown = ceilings_json.as_json(ceilings_of(measured(READ, bytes_read=1 << 28)), None, [])
+    shown = ceilings_json.as_json(ceilings_of(measured(READ, bytes_read=1 << 28)), None, None, [])
     assert shown["saturated"] is None
     assert shown["roofline"]["measured"] is False
     assert shown["latency"]["bytes_in_flight"] is None

@@ -1,75 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answer for one step and one device: capped by memory bandwidth, and how firmly.
+"""The answer for one device in a few sentences, from what limits each of its rows."""
 
-The same limits as in the verdicts, as a word that a headline can be made of.
-"""
-
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from membound.record import Row
+from membound.limits import largest
+from membound.record import Limit, Row
 from membound.report.text import NB, percent, spread, step_labels
-from membound.verdicts import NEAR_CEILING
 
-PHRASES = {
-    "yes": "capped by memory bandwidth",
-    "in flight": "limited by the bytes in flight, not by the memory bus",
-    "partly": "only partly capped by memory bandwidth",
-    "no": "not capped by memory bandwidth",
+WORDS: dict[Limit, str] = {
+    "capped": "yes",
+    "bytes in flight": "no, limited by bytes in flight",
+    "bytes, saturation open": "open, saturation is not shown",
+    "not bandwidth alone": "not by it alone",
+    "not bandwidth": "no",
     "inconclusive": "inconclusive",
+    "open": "open, no kernel was measured",
 }
-WORDS = {"yes": "Yes", "in flight": "Partly", "partly": "Partly", "no": "No",
-         "inconclusive": "Inconclusive"}  # fmt: skip
+PHRASES: dict[Limit, str] = {
+    "capped": "is capped by memory bandwidth",
+    "bytes in flight": "is limited by the bytes in flight, not by the memory bus",
+    "bytes, saturation open": "is bound by bytes, but memory is not shown to be the cap",
+    "not bandwidth alone": "is not capped by memory bandwidth alone",
+    "not bandwidth": "is not capped by memory bandwidth",
+    "inconclusive": "is inconclusive",
+    "open": "is open: no kernel was measured",
+}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`headline`: yes, no, partly or inconclusive for each phase; then a sentence or more each."""
+    """`headline`: what limits each phase in a few words; then a sentence or more each."""
 
     headline: str
     sentences: list[str]
 
 
-def of_row(row: Row, saturated: bool | None) -> str:
-    """A key of PHRASES."""
-    if not row.shares or row.read_ceiling_fraction is None:
-        return "inconclusive"
-    cause = max(row.shares, key=row.shares.__getitem__)
-    if cause not in ("bytes", "latency"):
-        return "no"
-    if cause == "latency" or row.read_ceiling_fraction < NEAR_CEILING:
-        return "partly"
-    if saturated is None:
-        return "inconclusive"
-    return "yes" if saturated else "in flight"
-
-
-def of_device(rows: Sequence[Row], saturated: bool | None) -> Answer:
+def of_device(rows: Sequence[Row]) -> Answer:
     """Decode first: it is the phase that bandwidth is said to cap."""
     phases = [p for p in ("decode", "prefill") if any(row.phase == p for row in rows)]
     found, sentences = [], []
     for phase in phases:
         members = [row for row in rows if row.phase == phase]
-        kinds = [of_row(row, saturated) for row in members]
-        words = list(dict.fromkeys(WORDS[kind] for kind in kinds))
-        word = words[0].lower() if len(words) == 1 else "depends on batch and context"
-        found.append(f"{phase.capitalize()}: {word}{_part(members)}.")
+        found.append(f"{phase.capitalize()}: {_words(members)}{_part(members)}.")
         sentences += [
-            _sentence(phase, kind, [r for r, k in zip(members, kinds, strict=True) if k == kind])
-            for kind in dict.fromkeys(kinds)
+            _sentence(phase, [row for row in members if row.limit == limit])
+            for limit in dict.fromkeys(row.limit for row in members)
         ]
-    return Answer(" ".join(found) or "Inconclusive: no step was measured.", sentences)
+    return Answer(" ".join(found) or "Open: no step was measured.", sentences)
 
 
-def _sentence(phase: str, kind: str, rows: Sequence[Row]) -> str:
-    text = f"{phase.capitalize()} ({', '.join(_short(rows))}) is {PHRASES[kind]}"
-    if kind == "no":
-        causes = [max(row.shares or {}, key=(row.shares or {}).__getitem__) for row in rows]
+def _words(rows: Sequence[Row]) -> str:
+    """One word where all rows agree; else each with how many rows it holds for."""
+    counts = Counter(row.limit for row in rows)
+    if len(counts) == 1:
+        return WORDS[rows[0].limit]
+    return "; ".join(f"{WORDS[limit]} ({n} of {len(rows)})" for limit, n in counts.items())
+
+
+def _sentence(phase: str, rows: Sequence[Row]) -> str:
+    """Of rows that one thing limits."""
+    limit = rows[0].limit
+    text = f"{phase.capitalize()} ({', '.join(_short(rows))}) {PHRASES[limit]}"
+    if limit == "not bandwidth":
+        causes = [largest(row.shares) for row in rows if row.shares]
         text += f": most of its time goes to {' or '.join(dict.fromkeys(causes))}"
-    elif kind == "inconclusive":
-        known = any(row.shares for row in rows)
-        why = "whether memory is saturated was not measured" if known else "no kernel was measured"
-        text += f": {why}"
+    elif limit == "inconclusive":
+        text += f": {'; '.join(dict.fromkeys(doubt for row in rows for doubt in row.doubts))}"
     text += f". It runs at {spread([row.measured for row in rows])} tokens/s"
     text += _part(rows).replace(", at", ", moving bytes at")
     shares = [row.shares.get("bytes", 0.0) for row in rows if row.shares]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measurements of one device as numbers to draw: medians over all processes, by bench name."""
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ class Bench:
     processes: int
     disturbed: int
     work: WorkCounts
-    counters: dict[str, float]
 
     def number(self, key: str) -> int | None:
         value = self.keys.get(key, "")
@@ -91,20 +89,7 @@ def _bench(name: str, found: list[Measurement]) -> Bench:
         processes=len(found),
         disturbed=sum("disturbed" in sample.tags for sample in samples),
         work=found[0].work,
-        counters=_counters(found),
     )
-
-
-def _counters(found: list[Measurement]) -> dict[str, float]:
-    """Medians of what samples counted beside their time."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for measurement in found:
-        for sample in measurement.samples:
-            counted = getattr(sample, "counters", None)
-            for name, value in (counted if isinstance(counted, dict) else {}).items():
-                if isinstance(value, int | float) and value == value:
-                    values[str(name)].append(float(value))
-    return {name: statistics.median(counts) for name, counts in values.items()}
 
 
 def select(found: Iterable[Bench], family: str, kind: str, **keys: str | None) -> list[Bench]:
@@ -165,18 +150,6 @@ def chase(found: list[Bench]) -> dict[str, list[XY]]:
             step = bench.seconds * LINE_BYTES / bench.work.bytes_read
             lines[bench.keys.get("pages", "")].append((float(count), step))
     return {pages: sorted(points) for pages, points in sorted(lines.items())}
-
-
-def loaded(found: list[Bench]) -> list[tuple[float, float, int]]:
-    """Injected bytes/s, latency in seconds and the injectors' delay, the longest delay first."""
-    points = []
-    for bench in select(found, "latency", "loaded"):
-        latency = bench.counters.get("latency_seconds")
-        injected = bench.counters.get("injected_bytes_per_second")
-        delay = bench.number("delay")
-        if latency and injected is not None and delay is not None:
-            points.append((injected, latency, delay))
-    return sorted(points, key=lambda point: -point[2])
 
 
 def sweep(found: list[Bench]) -> list[XY]:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roofs (peaks by operand type) and what stands under them: kernels by kind, whole steps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from membound.report.data import Bench
+from membound.report.text import clipped
 
 UNITS = {"fma": "vector units", "matrix": "matrix units"}
 
@@ -44,28 +45,30 @@ class Op:
         return self.bench.flops_rate / self.roof if self.roof else None
 
 
-def peaks(found: Iterable[Bench]) -> list[Peak]:
-    """Vector and matrix units first, then the best size of each library and type."""
-    result, best = [], dict[tuple[str, str], Bench]()
-    for bench in found:
-        if bench.family != "compute" or not bench.flops:
-            continue
-        if bench.kind in UNITS:
-            label = f"{'FMA' if bench.kind == 'fma' else 'matrix'} {bench.dtype}"
-            result.append(Peak(label, bench.dtype, bench.flops_rate, bench, True))
-        elif bench.kind == "library_gemm":
-            key = bench.keys.get("library", "library"), bench.dtype
-            if key not in best or bench.flops_rate > best[key].flops_rate:
-                best[key] = bench
+def peaks(found: Iterable[Bench], libraries: Mapping[str, float]) -> list[Peak]:
+    """Vector and matrix units, then what libraries reach by type (GFLOP/s, the comparison's)."""
+    computing = [bench for bench in found if bench.family == "compute" and bench.flops]
+    result = [
+        Peak(f"{'FMA' if b.kind == 'fma' else 'matrix'} {b.dtype}", b.dtype, b.flops_rate, b, True)
+        for b in computing
+        if b.kind in UNITS
+    ]
     result.sort(key=lambda peak: (peak.bench.kind, -peak.rate))
-    libraries = [Peak(f"{lib} {d}", d, b.flops_rate, b, False) for (lib, d), b in best.items()]
-    return result + libraries
+    for dtype, rate in libraries.items():
+        gemms = [b for b in computing if (b.kind, b.dtype) == ("library_gemm", dtype)]
+        best = max(gemms, key=lambda bench: bench.flops_rate)
+        label = f"GEMM {dtype}, {clipped(best.keys.get('library', 'library'), 20)}"
+        result.append(Peak(label, dtype, rate * 1e9, best, False))
+    return result
 
 
 def peak_of(roofs: Sequence[Peak], dtype: str) -> Peak | None:
-    """The highest roof of an operand type."""
-    return max((p for p in roofs if p.ceiling and p.dtype == dtype),
-               key=lambda peak: peak.rate, default=None)  # fmt: skip
+    """The highest roof of an operand type; f32's, to which a type without its own is widened."""
+    for wanted in (dtype, "f32"):
+        known = [peak for peak in roofs if peak.ceiling and peak.dtype == wanted]
+        if known:
+            return max(known, key=lambda peak: peak.rate)
+    return None
 
 
 def ops(found: Iterable[Bench], roofs: Sequence[Peak], read_rate: float | None) -> list[Op]:

@@ -59,6 +59,17 @@ class Subject:
         return found if isinstance(found, dict) else {}
 
     @property
+    def details_at_end(self) -> list[tuple[str, dict[str, Any]]]:
+        """By process that got that far: what the device said with everything allocated."""
+        found = []
+        for process in self.source.record.processes:
+            for info in process.devices_at_end:
+                details = info.get("details") if str(info.get("id")) == self.device else None
+                if isinstance(details, dict):
+                    found.append((f"{process.suite} {process.index + 1}", details))
+        return found
+
+    @property
     def compute_units(self) -> int | None:
         return whole(self.info.get("compute_units"))
 

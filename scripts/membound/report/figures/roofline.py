@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from membound.model import overlap
 from membound.report.figures import labels, style
 from membound.report.text import number
 
@@ -30,11 +31,27 @@ class Spot:
 
 
 @dataclass(frozen=True)
+class Knee:
+    """What was fitted to the sweep: its own two roofs, the overlap, the ridge's interval."""
+
+    p: float
+    read_rate: float
+    flops_rate: float
+    ridge95: tuple[float, float] | None
+
+    def rate(self, intensity: float) -> float:
+        """flops/s at flops per byte."""
+        seconds = overlap.combine(1 / self.read_rate, intensity / self.flops_rate, self.p)
+        return intensity / seconds
+
+
+@dataclass(frozen=True)
 class Roofs:
     """Bytes/s of cold reads; flops/s by name."""
 
     read_rate: float
     peaks: Sequence[tuple[str, float]]
+    knee: Knee | None = None
 
 
 def draw(
@@ -51,12 +68,23 @@ def draw(
         style.grid(axes, "both")
         _roofs(axes, roofs, low, high, floor)
         if sweep:
-            px, py = zip(*((x, y / GIGA) for x, y in sweep), strict=True)
-            axes.plot(px, py, "-", color=style.OCHRE, lw=1.3, marker=".", ms=5)
+            _sweep(axes, sweep, roofs.knee)
         _spots(axes, spots, [(x, y / GIGA) for x, y in sweep], _along(roofs, low, high))
         axes.set_xlabel("arithmetic intensity, flop per byte of memory traffic")
         axes.set_ylabel("GFLOP/s")
         return style.render(figure, name, title)
+
+
+def _sweep(axes: Axes, sweep: Sequence[tuple[float, float]], knee: Knee | None) -> None:
+    """Points as measured; the line is the fit, or without one joins them."""
+    px, py = zip(*((x, y / GIGA) for x, y in sweep), strict=True)
+    axes.plot(px, py, "." if knee else ".-", color=style.OCHRE, lw=1.3, ms=5)
+    if knee is None:
+        return
+    xs = [px[0] * (px[-1] / px[0]) ** (step / 100) for step in range(101)]
+    axes.plot(xs, [knee.rate(x) / GIGA for x in xs], "-", color=style.OCHRE, lw=1.1)
+    if knee.ridge95:
+        axes.axvspan(*knee.ridge95, color=style.OCHRE, alpha=0.18, lw=0)
 
 
 def _roofs(axes: Axes, roofs: Roofs, low: float, high: float, floor: float) -> None:

@@ -8,7 +8,7 @@ from membound.record import TIERS
 from membound.report import answer
 from membound.report.blocks import Block, Bullets, Heading, Note, Section, Table, Tile, Tiles
 from membound.report.subject import Subject
-from membound.report.text import UNKNOWN, number, percent, signed_percent
+from membound.report.text import NB, UNKNOWN, number, percent, signed_percent
 
 TIER_NAMES = {"P": "paper", "C": "claim", "K": "kernels"}
 
@@ -16,8 +16,7 @@ TIER_NAMES = {"P": "paper", "C": "claim", "K": "kernels"}
 def section(subjects: Sequence[Subject]) -> Section:
     blocks: list[Block] = []
     for subject in subjects:
-        saturated = subject.ceilings.get("saturated")
-        found = answer.of_device(subject.rows, saturated)
+        found = answer.of_device(subject.rows)
         name = f"{subject.label}, {subject.name}"
         blocks += [
             Heading(name),
@@ -47,24 +46,39 @@ def _verdicts(subjects: Sequence[Subject]) -> list[Block]:
 
 
 def _ceilings(ceilings: dict[str, Any]) -> list[Tile]:
-    paper = ceilings.get("paper_GBps")
+    paper, peaks = ceilings.get("paper_GBps"), ceilings.get("peaks_GFLOPS") or {}
     part = (ceilings.get("read_GBps") or 0) / paper if paper else None
     known = f"{percent(part)} of paper's {number(paper)} GB/s" if part else "paper figure unknown"
-    state = {True: "yes", False: "no", None: "not measured"}[ceilings.get("saturated")]
+    if source := (ceilings.get("paper_sources") or {}).get("bandwidth"):
+        known += f", {source}"
+    found = ceilings.get("saturation")
+    state = {True: "yes", False: "no", None: "open"}[found["shown"]] if found else "not measured"
+    others = "; ".join(f"{k} {number(v)}" for k, v in peaks.items() if k != "f32")
     return [
         Tile("Read ceiling, cold", _with(ceilings.get("read_GBps"), "GB/s"), known),
-        Tile("Saturated", state, saturation_text(ceilings.get("saturation"))),
-        Tile("FMA peak, f32", _with(ceilings.get("fma_GFLOPS"), "GFLOP/s"),
-             f"barrier {_with(ceilings.get('barrier_us'), 'µs')}"),
+        Tile("Saturated", state, saturation_text(found)),
+        Tile("Peak, f32", _with(ceilings.get("fma_GFLOPS"), "GFLOP/s"),
+             others or "no other type was measured"),
     ]  # fmt: skip
 
 
 def saturation_text(found: dict[str, Any] | None) -> str:
-    """What more compute units did to the read rate."""
-    if not found or not {"fewer", "units", "gain"} <= set(found):
+    """What more cores, and more bytes in flight for each, did to the read rate."""
+    if not found:
         return "no read with fewer cores"
-    change = signed_percent((found["gain"] - 1) * 100)
-    return f"{found['fewer']} to {found['units']} cores: {change}"
+    units, flight = found["over_units"], found["over_flight"]
+    cores = f"{found['fewer']} to {found['units']} cores: {_gain(units)}" if units else ""
+    more = f"more bytes in flight: {_gain(flight)}" if flight else "bytes in flight not varied"
+    return "; ".join(text for text in (cores or "no read with fewer cores", more))
+
+
+def _gain(gain: dict[str, Any]) -> str:
+    return f"{signed_percent((gain['gain'] - 1) * 100)} ({gain_interval(gain)})"
+
+
+def gain_interval(gain: dict[str, Any]) -> str:
+    low, high = (signed_percent((end - 1) * 100) for end in gain["interval95"])
+    return f"95{NB}%: {low} to {high}"
 
 
 def _steps(subject: Subject) -> list[Tile]:
@@ -98,7 +112,7 @@ def _residuals(subject: Subject) -> list[Tile]:
 
 def _side_by_side(subjects: Sequence[Subject]) -> Table:
     keys = [("cold read, GB/s", "read_GBps"), ("cold read, best, GB/s", "read_best_GBps"),
-            ("paper, GB/s", "paper_GBps"), ("FMA f32, GFLOP/s", "fma_GFLOPS"),
+            ("paper, GB/s", "paper_GBps"), ("peak f32, GFLOP/s", "fma_GFLOPS"),
             ("barrier, µs", "barrier_us"), ("launch, µs", "launch_us"),
             ("drift of cold read, %", "drift_pct")]  # fmt: skip
     rows = [[name, *(number(s.ceilings.get(key)) for s in subjects)] for name, key in keys]

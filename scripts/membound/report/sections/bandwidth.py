@@ -7,7 +7,7 @@ from membound.report import data
 from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import lines
 from membound.report.subject import Subject
-from membound.report.text import number, percent, size
+from membound.report.text import NONE, number, percent, size
 
 GIGA = 1e9
 AXES = {
@@ -15,6 +15,10 @@ AXES = {
     "cold": "bytes of one launch, data last touched long ago",
 }
 TITLES = {"hot": "Hot: bandwidth over working set", "cold": "Cold: bandwidth over launch size"}
+
+COUNTED = (
+    "Counted: memory traffic by hardware counter over bytes by definition; write-allocate is in it."
+)
 
 
 def curves(subjects: Sequence[Subject]) -> Section:
@@ -86,9 +90,12 @@ def streams(subjects: Sequence[Subject]) -> Section:
     for subject in subjects:
         blocks += [Heading(subject.label)] if len(subjects) > 1 else []
         rows = _rows(subject)
+        counted = bool(subject.ceilings.get("counted_ratio"))
         heads = ["stream", "stores", "size", "GB/s, median", "best", "spread", "of read ceiling",
-                 "write-allocate GB/s", "samples"]  # fmt: skip
+                 "with write-allocate, GB/s", *["counted / defined"] * counted,
+                 "samples"]  # fmt: skip
         notes = ["Spread: half the range from the 5th to the 95th percentile of the samples."]
+        notes += [COUNTED] * counted
         if rows:
             table = Table(heads, rows, f"Streams on {subject.label}", text_columns=2, notes=notes)
             blocks.append(table)
@@ -109,23 +116,26 @@ def _rows(subject: Subject) -> list[list[str]]:
                 found = [bench for bench in found if bench.dtype == dtype]
                 if found:
                     largest = max(found, key=lambda bench: bench.number("bytes") or 0)
-                    rows.append(_row(subject, largest, store))
+                    name = f"{kind}/{dtype}" + (f"/{store}" if store else "")
+                    rows.append(_row(subject, largest, name, store))
     return rows
 
 
-def _row(subject: Subject, bench: data.Bench, store: str | None) -> list[str]:
+def _row(subject: Subject, bench: data.Bench, name: str, store: str | None) -> list[str]:
+    """Rates as the comparison has them under `name`; spread and best are the bench's own."""
     stores = store or ("ordinary" if bench.work.bytes_written else "none")
-    apart = bench.work.write_allocate_bytes / bench.seconds / GIGA
-    ceiling = subject.read_rate
+    known, ceiling = subject.ceilings, subject.ceilings.get("read_GBps")
+    rate, counted = known["rates_GBps"].get(name), known["counted_ratio"]
     return [
         f"{bench.kind} {bench.dtype}",
         stores,
         size(bench.number("bytes")),
-        number(bench.bytes_rate / GIGA),
+        number(rate),
         number(bench.memory_bytes / bench.best_seconds / GIGA),
         percent(bench.spread),
-        percent(bench.bytes_rate / ceiling if ceiling else None),
-        number(apart),
+        percent(rate / ceiling if rate and ceiling else None),
+        number(known["bus_rates_GBps"][name]) if name in known["bus_rates_GBps"] else NONE,
+        *([number(counted[name]) if name in counted else NONE] if counted else []),
         str(bench.samples),
     ]
 

@@ -8,7 +8,7 @@ from membound.report import data, roofs
 from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import roofline
 from membound.report.subject import Subject
-from membound.report.text import NONE, UNKNOWN, number, percent, seconds
+from membound.report.text import NONE, number, percent, seconds
 
 
 def section(subjects: Sequence[Subject]) -> Section:
@@ -24,7 +24,7 @@ def section(subjects: Sequence[Subject]) -> Section:
 
 
 def _blocks(subject: Subject) -> list[Block]:
-    peaks = roofs.peaks(subject.benches)
+    peaks = roofs.peaks(subject.benches, subject.ceilings.get("library_GFLOPS") or {})
     ops = roofs.ops(subject.benches, peaks, subject.read_rate)
     sweep = data.sweep(subject.benches)
     blocks: list[Block] = []
@@ -34,12 +34,51 @@ def _blocks(subject: Subject) -> list[Block]:
         blocks.append(Note("No roofline: the cold read ceiling was not measured.", True))
     if peaks:
         blocks.append(_peaks(peaks, subject.read_rate))
+    blocks.append(_knee(subject))
     if ops:
         blocks.append(_ops(ops))
-    if not sweep:
-        text = "The sweep over intensity was not measured: the corner is drawn sharp."
-        blocks.append(Note(text, missing=True))
     return blocks
+
+
+def _knee(subject: Subject) -> Block:
+    """Where the sweep turns, as fitted; or why there is none."""
+    found = subject.ceilings.get("roofline") or {"measured": False, "why_not": "no ceilings"}
+    if not found["measured"]:
+        return Note(f"The corner is drawn sharp: {found['why_not']}.", missing=True)
+    leaves, reaches = found["below_90pct_of_read_from"], found["above_90pct_of_flops_from"]
+    ridge, p = found["ridge_flop_per_byte"], found["overlap_p"]
+    body = [
+        ["ridge, flop/byte", number(ridge), _ends(found["ridge_interval95"])],
+        ["overlap p", number(p), _ends(found["overlap_p_interval95"])],
+        ["read roof, GB/s", number(found["read_GBps"]), NONE],
+        ["flops roof, GFLOP/s", number(found["GFLOPS"]), NONE],
+        ["leaves 90 % of the read roof at, flop/byte", number(leaves), NONE],
+        ["reaches 90 % of the flops roof at, flop/byte", number(reaches), NONE],
+        ["largest error of the fit", percent(found["largest_error_pct"] / 100), NONE],
+    ]
+    notes = [
+        "A launch takes (b^p + f^p)^(1/p) of what its bytes and its flops take alone: p = 1 is one "
+        "after the other, a large p is the longer of the two."
+    ]
+    heads = ["knee of the sweep, f32", "fitted", "95 % interval"]
+    return Table(heads, body, "Ridge and overlap", notes=notes, half=True)
+
+
+def _ends(interval: Sequence[float] | None) -> str:
+    return f"{number(interval[0])} to {number(interval[1])}" if interval else NONE
+
+
+def _fitted(subject: Subject) -> roofline.Knee | None:
+    found = subject.ceilings["roofline"]
+    if not found["measured"]:
+        return None
+    ends = found["ridge_interval95"]
+    return roofline.Knee(
+        found["overlap_p"],
+        found["read_GBps"] * 1e9,
+        found["GFLOPS"] * 1e9,
+        (ends[0], ends[1]) if ends else None,
+    )
 
 
 def _figure(
@@ -59,6 +98,10 @@ def _figure(
     caption = "Filled: kernels on cold data, one mark for each size. Open diamonds: whole steps."
     if any(op.cached for op in ops):
         caption += " Grey: mostly activations in caches, which bind it."
+    knee = _fitted(subject)
+    if knee:
+        caption += f" Line through the sweep: the fit, p = {number(knee.p)}"
+        caption += "; shaded: the 95 % interval of its ridge." if knee.ridge95 else "."
     apart = roofs.without_memory(subject.benches)
     if apart:
         caption += (
@@ -66,7 +109,7 @@ def _figure(
         )
     limits = [(peak.label, peak.rate) for peak in peaks if peak.ceiling]
     drawn = roofline.draw(
-        roofline.Roofs(subject.read_rate or 0.0, limits), sweep, spots, name, title
+        roofline.Roofs(subject.read_rate or 0.0, limits, knee), sweep, spots, name, title
     )
     return Figure(name, title, caption, *drawn)
 
@@ -85,18 +128,23 @@ def _step(subject: Subject, row: Row) -> roofline.Spot | None:
 
 
 def _peaks(peaks: list[roofs.Peak], read_rate: float | None) -> Table:
-    body = [
-        [
+    """Roofs, then practical ceilings as parts of the highest roof of their type."""
+    body = []
+    for peak in peaks:
+        roof = roofs.peak_of(peaks, peak.dtype)
+        body.append([
             peak.label,
             number(peak.rate / 1e9),
             number(peak.bench.flops / peak.bench.best_seconds / 1e9),
-            number(peak.rate / read_rate) if read_rate else UNKNOWN,
+            number(peak.rate / read_rate) if read_rate and peak.ceiling else NONE,
+            percent(peak.rate / roof.rate) if roof and roof.dtype == peak.dtype else NONE,
             str(peak.bench.samples),
-        ]
-        for peak in peaks
-    ]
-    heads = ["peak", "GFLOP/s, median", "best", "ridge, flop/byte", "samples"]
+        ])  # fmt: skip
+    heads = ["peak", "GFLOP/s, median", "best", "ridge, flop/byte", "of its type's peak", "samples"]
     notes = ["i8 counts operations: two for a multiply-add."] * any(p.dtype == "i8" for p in peaks)
+    notes += ["GEMM: a library's own matrix product, a practical ceiling."] * any(
+        not peak.ceiling for peak in peaks
+    )
     return Table(heads, body, "Arithmetic peaks", notes=notes, half=True)
 
 

@@ -4,17 +4,23 @@
 from collections.abc import Sequence
 
 from membound.report import data
-from membound.report.blocks import Block, Figure, Heading, Note, Section
+from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import lines
 from membound.report.sections.answer import saturation_text
 from membound.report.sections.bandwidth import cache_marks
 from membound.report.subject import Subject
-from membound.report.text import number, percent
+from membound.report.text import NONE, clipped, number, percent, signed_percent, size
 
 GIGA = 1e9
 NANO = 1e-9
 RATE = lines.Axis("GB/s")
+HELPS = {True: "no longer helps", False: "still helps", None: "may help: open"}
 PAGES = {"huge": "huge pages", "small": "small pages"}
+
+LITTLE = (
+    "Bytes in flight by Little's law, read ceiling times loaded latency: a lower bound, since the "
+    "ceiling's own latency is no smaller."
+)
 
 
 def section(subjects: Sequence[Subject]) -> Section:
@@ -30,10 +36,49 @@ def section(subjects: Sequence[Subject]) -> Section:
         blocks += [figure for figure in drawn if figure]
         names = ("rate over threads", "rate over bytes in flight", "prefetch distance",
                  "loaded latency", "latency over size")  # fmt: skip
+        blocks += _gains(subject) + _latencies(subject)
         absent = [name for name, figure in zip(names, drawn, strict=True) if figure is None]
         if absent:
             blocks.append(Note(f"Not measured in this record: {', '.join(absent)}.", missing=True))
     return Section("saturation", "Saturation and latency", lead, blocks)
+
+
+def _gains(subject: Subject) -> list[Block]:
+    """The two demonstrations that 'saturated' rests on."""
+    found = subject.ceilings.get("saturation")
+    if not found:
+        return []
+    axes = (("more cores", "over_units"), ("more bytes in flight for each", "over_flight"))
+    body = []
+    for name, key in axes:
+        if gain := found[key]:
+            change = signed_percent((gain["gain"] - 1) * 100)
+            low, high = (signed_percent((end - 1) * 100) for end in gain["interval95"])
+            benches = f"{clipped(gain['less'], 90)} against {clipped(gain['more'], 90)}"
+            body.append([name, change, f"{low} to {high}", HELPS[gain["flat"]], benches])
+        else:
+            body.append([name, NONE, NONE, "not measured", ""])
+    state = {True: "saturated", False: "not saturated", None: "open"}[found["shown"]]
+    heads = ["", "raises the read rate by", "95 % interval", "so it", "best of each"]
+    caption = f"Is the read ceiling the memory's own? {state.capitalize()}"
+    notes = [f"The read ceiling is that of {clipped(subject.ceilings.get('read_bench'), 90)}."]
+    return [Table(heads, body, caption, notes=notes, wide_last=True)]
+
+
+def _latencies(subject: Subject) -> list[Block]:
+    """Idle, loaded, and the bytes in flight that rate and latency imply."""
+    known = subject.ceilings.get("latency") or {}
+    idle = ((f"idle, {pages} pages", known.get(f"idle_{pages}_pages_ns")) for pages in PAGES)
+    body = [[name, f"{number(nanos)} ns"] for name, nanos in idle if nanos]
+    if known.get("loaded_ns"):
+        at = f"{number(known['loaded_ns'])} ns at {number(known['loaded_at_GBps'])} GB/s"
+        body.append(["loaded, most traffic", at])
+    notes = []
+    if known.get("bytes_in_flight"):
+        body.append(["bytes in flight at the read ceiling", size(known["bytes_in_flight"])])
+        notes.append(LITTLE)
+    caption = "Latency of one load from memory"
+    return [Table([], body, caption, text_columns=2, half=True, notes=notes)] if body else []
 
 
 def _ceiling(subject: Subject) -> list[tuple[float, str]]:
@@ -113,15 +158,14 @@ def _prefetch(subject: Subject) -> Figure | None:
 
 
 def _loaded(subject: Subject) -> Figure | None:
-    measured = data.loaded(subject.benches)
-    if len(measured) < 2:
+    known = subject.ceilings.get("latency") or {}
+    points = [(at["GBps"], at["ns"]) for at in known.get("curve", [])]
+    if len(points) < 2:
         return None
-    points = [(rate / GIGA, latency / NANO) for rate, latency, _ in measured]
     idle, busy = points[0], points[-1]
     caption = (
         f"One core chases pointers while all others read, with pauses: {number(idle[1])} ns at "
-        f"{number(idle[0])} GB/s, {number(busy[1])} ns at {number(busy[0])} GB/s. In the order of "
-        "shorter pauses."
+        f"{number(idle[0])} GB/s, {number(busy[1])} ns at {number(busy[0])} GB/s."
     )
     what = ("loaded-latency", "Loaded latency", caption)
     axes = (lines.Axis("injected traffic, GB/s"), lines.Axis("latency of one load, ns"))

@@ -4,11 +4,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from membound.record import CAUSES, TIERS, Row
+from membound.record import CAUSES, TIERS, ClaimGap, Row
 from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import residuals, shares
 from membound.report.subject import Subject
 from membound.report.text import (
+    NB,
     NONE,
     UNKNOWN,
     clipped,
@@ -17,6 +18,8 @@ from membound.report.text import (
     signed_percent,
     step_labels,
 )
+
+LEFT_OUT = ("issue", "latency", "composition", "faster")
 
 
 def predicted(subjects: Sequence[Subject]) -> Section:
@@ -40,18 +43,22 @@ def predicted(subjects: Sequence[Subject]) -> Section:
 
 def _table(subject: Subject) -> Table:
     rows = subject.rows
+    counted = any(row.counted_ratio is not None for row in rows)
     body = []
     for label, row in zip(step_labels(rows), rows, strict=True):
         low, high = row.interval95
         cells = [label, number(row.measured), f"{number(low)} to {number(high)}"]
         cells += [NONE if (r := row.predicted[t]) is None else number(r) for t in TIERS]
         cells += [NONE if (r := row.residual_pct[t]) is None else signed_percent(r) for t in TIERS]
-        body.append([*cells, number(row.achieved_GBps), percent(row.read_ceiling_fraction)])
+        cells += [number(row.achieved_GBps), percent(row.read_ceiling_fraction)]
+        cells += [NONE if row.counted_ratio is None else number(row.counted_ratio)] * counted
+        body.append([*cells, row.limit])
     bases = ", ".join(sorted({row.interval_basis for row in rows}))
     headings = ["step", "measured", "95 % interval", "P", "C", "K",
-                "residual P", "residual C", "residual K", "GB/s", "of read ceiling"]  # fmt: skip
+                "residual P", "residual C", "residual K", "GB/s", "of read ceiling",
+                *["counted / defined"] * counted, "limit"]  # fmt: skip
     caption = f"{_what(rows)} on {subject.label}; interval: {bases}"
-    return Table(headings, body, caption, notes=_notes(subject))
+    return Table(headings, body, caption, notes=_notes(subject), wide_last=True)
 
 
 def _what(rows: Sequence[Row]) -> str:
@@ -71,7 +78,9 @@ def _notes(subject: Subject) -> list[str]:
             more = len(row.interpolated) - 4
             notes.append(f"{label}: tier K interpolates {names}{f' and {more} more' * (more > 0)}.")
         if row.marks:
-            notes.append(f"{label}: {', '.join(row.marks)}.")
+            notes.append(f"{label}: {', '.join(row.marks)}.{_undisturbed(row)}")
+        if row.doubts:
+            notes.append(f"{label}: inconclusive, because {'; '.join(row.doubts)}.")
     return notes
 
 
@@ -97,30 +106,51 @@ def _chart(subject: Subject) -> list[Figure]:
     return [Figure(name, title, caption, *residuals.draw(lines, name, title))]
 
 
+def _undisturbed(row: Row) -> str:
+    """The samples that no neighbour disturbed, alone, where that makes a difference."""
+    if row.undisturbed is None:
+        return ""
+    change = signed_percent((row.undisturbed / row.measured - 1) * 100)
+    return f" Undisturbed samples alone: {number(row.undisturbed)} tokens/s, {change}."
+
+
 def _reasons(subject: Subject) -> list[Block]:
-    """Where tier C misses: what it left out, if the comparison says so, else the shares."""
-    rows = [row for row in subject.rows if row.residual_pct["C"] is not None]
+    """Where tier C misses: the seconds it lacks, what they were, and the kernels behind them."""
+    rows = [row for row in subject.rows if row.residual_pct["C"] is not None and row.claim_gap]
     body = []
     for label, row in zip(step_labels(rows), rows, strict=True):
-        stated = getattr(row, "claim_missing", None) or getattr(row, "notes", None)
-        text = "; ".join(map(str, stated)) if isinstance(stated, list) else str(stated or "")
-        body.append([label, signed_percent(row.residual_pct["C"]), text or _beyond_claim(row)])
-    caption = "Beyond tier C, which knows bytes, flops and barriers at their ceilings"
-    heads = ["step", "residual C", "of the step's time"]
-    return [Table(heads, body, caption, wide_last=True, half=True)] if body else []
+        gap = row.claim_gap
+        assert gap is not None
+        lacking = [f"{number(gap.missing_seconds / row.seconds * 100, 2)}{NB}%",
+                   number(gap.missing_seconds * 1e3)]  # fmt: skip
+        parts = [_part(gap.left_out[cause]) if gap.left_out else UNKNOWN for cause in LEFT_OUT]
+        body.append([label, *lacking, *parts, _kernels(gap)])
+    heads = [
+        "step",
+        "of the step",
+        "ms",
+        *LEFT_OUT,
+        "kernels, and what they reach of their ceiling",
+    ]
+    caption = "What tier C, which knows bytes, flops and barriers at their ceilings, leaves out"
+    notes = ["Parts sum to the first column. composition: time between kernels that none shows "
+             "alone. faster: kernels that beat their ceilings."]  # fmt: skip
+    return [Table(heads, body, caption, wide_last=True, notes=notes)] if body else []
 
 
-def _beyond_claim(row: Row) -> str:
-    """Shares that tier C has no term for, then what no tier explains."""
-    if row.shares is None:
-        return f"{UNKNOWN}: no kernel of this step was measured"
-    parts = [f"{c} {s:.2f}" for c in ("latency", "issue") if (s := row.shares.get(c, 0)) >= 0.005]
-    text = ", ".join(parts) or "no cause beyond them"
-    rest = row.residual_pct["K"]
-    if rest is None:
-        return text
-    way = "slower" if rest < 0 else "faster"
-    return f"{text}; the step runs {number(abs(rest), 2)} % {way} than its kernels' sum"
+def _part(share: float) -> str:
+    percents = share * 100
+    return "0" if abs(percents) < 0.05 else f"{number(percents, 2)}{NB}%"
+
+
+def _kernels(gap: ClaimGap) -> str:
+    if not gap.left_out:
+        return "no kernel of this step was measured"
+    worst = [
+        f"{clipped(k.bench.removeprefix('inference/'))} {k.claim_seconds / k.seconds:.2f}"
+        for k in gap.kernels
+    ]
+    return ", ".join(worst) or "none stands out"
 
 
 def by_cause(subjects: Sequence[Subject]) -> Section:
