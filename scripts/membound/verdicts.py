@@ -135,7 +135,7 @@ def _row_text(row: Row, found: Saturation | None) -> str:
         text += f" at {row.achieved_GBps:.1f} GB/s"
         text += f" = {fraction * 100:.0f} % of the cold read ceiling"
     if row.counted_ratio is not None:
-        text += f" (counted traffic is {row.counted_ratio:.2f} times that)"
+        text += f"; traffic by counter is {row.counted_ratio:.2f} times its bytes"
     return f"{text}; {_limit_text(row, found)}"
 
 

@@ -63,13 +63,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """One chart: SVG for the page (made by us, inserted as it is) and PNG for a file."""
+    """One chart: SVG for the page (made by us, inserted as it is) and PNG for a file.
+
+    A tall one has two half tables beside it.
+    """
 
     name: str
     title: str
     caption: str
     svg: str
     png: bytes
+    tall: bool = False
     kind: str = "figure"
 
 

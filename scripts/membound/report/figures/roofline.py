@@ -39,6 +39,10 @@ class Knee:
     flops_rate: float
     ridge95: tuple[float, float] | None
 
+    @property
+    def ridge(self) -> float:
+        return self.flops_rate / self.read_rate
+
     def rate(self, intensity: float) -> float:
         """flops/s at flops per byte."""
         seconds = overlap.combine(1 / self.read_rate, intensity / self.flops_rate, self.p)
@@ -69,7 +73,8 @@ def draw(
         _roofs(axes, roofs, low, high, floor)
         if sweep:
             _sweep(axes, sweep, roofs.knee)
-        _spots(axes, spots, [(x, y / GIGA) for x, y in sweep], _along(roofs, low, high))
+        taken = _along(roofs, low, high) + _along_ridge(axes, roofs.knee)
+        _spots(axes, spots, [(x, y / GIGA) for x, y in sweep], taken)
         axes.set_xlabel("arithmetic intensity, flop per byte of memory traffic")
         axes.set_ylabel("GFLOP/s")
         return style.render(figure, name, title)
@@ -84,7 +89,11 @@ def _sweep(axes: Axes, sweep: Sequence[tuple[float, float]], knee: Knee | None) 
     xs = [px[0] * (px[-1] / px[0]) ** (step / 100) for step in range(101)]
     axes.plot(xs, [knee.rate(x) / GIGA for x in xs], "-", color=style.OCHRE, lw=1.1)
     if knee.ridge95:
-        axes.axvspan(*knee.ridge95, color=style.OCHRE, alpha=0.18, lw=0)
+        axes.axvspan(*knee.ridge95, color=style.OCHRE, alpha=0.25, lw=0.8)
+    # Above the slanted roof and left of the higher peaks nothing else is drawn.
+    axes.annotate(f"fitted ridge {number(knee.ridge)}", (knee.ridge, axes.get_ylim()[1]),
+                  xytext=(-2, -2), textcoords="offset points", fontsize=6.8, color=style.OCHRE,
+                  rotation=90, ha="right", va="top")  # fmt: skip
 
 
 def _roofs(axes: Axes, roofs: Roofs, low: float, high: float, floor: float) -> None:
@@ -138,6 +147,13 @@ def _along(roofs: Roofs, low: float, high: float) -> list[tuple[float, float]]:
         if x * roofs.read_rate <= top:
             points.append((x, x * roofs.read_rate / GIGA))
     return points
+
+
+def _along_ridge(axes: Axes, knee: Knee | None) -> list[tuple[float, float]]:
+    """Points on the upper part of the fitted ridge, where its name stands."""
+    low, high = axes.get_ylim()
+    heights = (high * (low / high) ** (part / 40) for part in range(16))
+    return [(knee.ridge * left, y) for y in heights for left in (1.0, 0.8)] if knee else []
 
 
 def _spots(

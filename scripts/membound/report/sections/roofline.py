@@ -8,7 +8,7 @@ from membound.report import data, roofs
 from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import roofline
 from membound.report.subject import Subject
-from membound.report.text import NONE, number, percent, seconds
+from membound.report.text import NB, NONE, number, percent, seconds
 
 
 def section(subjects: Sequence[Subject]) -> Section:
@@ -100,8 +100,9 @@ def _figure(
         caption += " Grey: mostly activations in caches, which bind it."
     knee = _fitted(subject)
     if knee:
-        caption += f" Line through the sweep: the fit, p = {number(knee.p)}"
-        caption += "; shaded: the 95 % interval of its ridge." if knee.ridge95 else "."
+        caption += f" Line through the sweep: the fit, p = {number(knee.p)}, with its ridge at "
+        caption += f"{number(knee.ridge)} flop/byte"
+        caption += f" (shaded, 95{NB}%: {_ends(knee.ridge95)})." if knee.ridge95 else "."
     apart = roofs.without_memory(subject.benches)
     if apart:
         caption += (
@@ -111,7 +112,7 @@ def _figure(
     drawn = roofline.draw(
         roofline.Roofs(subject.read_rate or 0.0, limits, knee), sweep, spots, name, title
     )
-    return Figure(name, title, caption, *drawn)
+    return Figure(name, title, caption, *drawn, tall=knee is not None)
 
 
 def _step(subject: Subject, row: Row) -> roofline.Spot | None:
@@ -140,8 +141,9 @@ def _peaks(peaks: list[roofs.Peak], read_rate: float | None) -> Table:
             percent(peak.rate / roof.rate) if roof and roof.dtype == peak.dtype else NONE,
             str(peak.bench.samples),
         ])  # fmt: skip
-    heads = ["peak", "GFLOP/s, median", "best", "ridge, flop/byte", "of its type's peak", "samples"]
-    notes = ["i8 counts operations: two for a multiply-add."] * any(p.dtype == "i8" for p in peaks)
+    heads = ["peak", "GFLOP/s", "best", "ridge", "of peak", "samples"]
+    notes = ["GFLOP/s: median; ridge: flop/byte; of peak: of the highest of its operand type."]
+    notes += ["i8 counts operations: two for a multiply-add."] * any(p.dtype == "i8" for p in peaks)
     notes += ["GEMM: a library's own matrix product, a practical ceiling."] * any(
         not peak.ceiling for peak in peaks
     )

@@ -36,7 +36,7 @@ def section(subjects: Sequence[Subject]) -> Section:
         blocks += [figure for figure in drawn if figure]
         names = ("rate over threads", "rate over bytes in flight", "prefetch distance",
                  "loaded latency", "latency over size")  # fmt: skip
-        blocks += _gains(subject) + _latencies(subject)
+        blocks += _latencies(subject) + _gains(subject)
         absent = [name for name, figure in zip(names, drawn, strict=True) if figure is None]
         if absent:
             blocks.append(Note(f"Not measured in this record: {', '.join(absent)}.", missing=True))
@@ -54,7 +54,8 @@ def _gains(subject: Subject) -> list[Block]:
         if gain := found[key]:
             change = signed_percent((gain["gain"] - 1) * 100)
             low, high = (signed_percent((end - 1) * 100) for end in gain["interval95"])
-            benches = f"{clipped(gain['less'], 90)} against {clipped(gain['more'], 90)}"
+            less, more = clipped(gain["less"], 90), clipped(gain["more"], 90)
+            benches = f"{less} against {more}" if less != more else f"nothing beats {more}"
             body.append([name, change, f"{low} to {high}", HELPS[gain["flat"]], benches])
         else:
             body.append([name, NONE, NONE, "not measured", ""])

@@ -9,6 +9,7 @@ from membound.report.blocks import Block, Figure, Heading, Note, Section, Table
 from membound.report.figures import residuals, shares
 from membound.report.subject import Subject
 from membound.report.text import (
+    MINUS,
     NB,
     NONE,
     UNKNOWN,
@@ -37,28 +38,24 @@ def predicted(subjects: Sequence[Subject]) -> Section:
         if not subject.rows:
             blocks.append(Note("No step was measured.", missing=True))
             continue
-        blocks += [_table(subject), *_chart(subject), *_reasons(subject)]
+        blocks += [_table(subject), *_chart(subject), _limits(subject), *_reasons(subject)]
     return Section("predicted", "Measured beside predicted", lead, blocks)
 
 
 def _table(subject: Subject) -> Table:
     rows = subject.rows
-    counted = any(row.counted_ratio is not None for row in rows)
     body = []
     for label, row in zip(step_labels(rows), rows, strict=True):
         low, high = row.interval95
         cells = [label, number(row.measured), f"{number(low)} to {number(high)}"]
         cells += [NONE if (r := row.predicted[t]) is None else number(r) for t in TIERS]
         cells += [NONE if (r := row.residual_pct[t]) is None else signed_percent(r) for t in TIERS]
-        cells += [number(row.achieved_GBps), percent(row.read_ceiling_fraction)]
-        cells += [NONE if row.counted_ratio is None else number(row.counted_ratio)] * counted
-        body.append([*cells, row.limit])
+        body.append(cells)
     bases = ", ".join(sorted({row.interval_basis for row in rows}))
     headings = ["step", "measured", "95 % interval", "P", "C", "K",
-                "residual P", "residual C", "residual K", "GB/s", "of read ceiling",
-                *["counted / defined"] * counted, "limit"]  # fmt: skip
+                "residual P", "residual C", "residual K"]  # fmt: skip
     caption = f"{_what(rows)} on {subject.label}; interval: {bases}"
-    return Table(headings, body, caption, notes=_notes(subject), wide_last=True)
+    return Table(headings, body, caption, notes=_notes(subject))
 
 
 def _what(rows: Sequence[Row]) -> str:
@@ -106,6 +103,21 @@ def _chart(subject: Subject) -> list[Figure]:
     return [Figure(name, title, caption, *residuals.draw(lines, name, title))]
 
 
+def _limits(subject: Subject) -> Table:
+    """How near each step comes to the read ceiling, and what limits it."""
+    rows = subject.rows
+    counted = any(row.counted_ratio is not None for row in rows)
+    body = []
+    for label, row in zip(step_labels(rows), rows, strict=True):
+        cells = [label, number(row.achieved_GBps), percent(row.read_ceiling_fraction)]
+        cells += [NONE if row.counted_ratio is None else number(row.counted_ratio)] * counted
+        body.append([*cells, row.limit])
+    heads = ["step", "GB/s", "of ceiling", *["counted"] * counted, "limit"]
+    notes = ["GB/s: bytes by definition; of ceiling: of the cold read ceiling."]
+    notes += ["Counted: traffic by hardware counter over bytes by definition."] * counted
+    return Table(heads, body, "What limits each step", notes=notes, half=True, wide_last=True)
+
+
 def _undisturbed(row: Row) -> str:
     """The samples that no neighbour disturbed, alone, where that makes a difference."""
     if row.undisturbed is None:
@@ -121,8 +133,7 @@ def _reasons(subject: Subject) -> list[Block]:
     for label, row in zip(step_labels(rows), rows, strict=True):
         gap = row.claim_gap
         assert gap is not None
-        lacking = [f"{number(gap.missing_seconds / row.seconds * 100, 2)}{NB}%",
-                   number(gap.missing_seconds * 1e3)]  # fmt: skip
+        lacking = [_part(gap.missing_seconds / row.seconds), number(gap.missing_seconds * 1e3)]
         parts = [_part(gap.left_out[cause]) if gap.left_out else UNKNOWN for cause in LEFT_OUT]
         body.append([label, *lacking, *parts, _kernels(gap)])
     heads = [
@@ -140,7 +151,7 @@ def _reasons(subject: Subject) -> list[Block]:
 
 def _part(share: float) -> str:
     percents = share * 100
-    return "0" if abs(percents) < 0.05 else f"{number(percents, 2)}{NB}%"
+    return "0" if abs(percents) < 0.05 else f"{percents:.1f}{NB}%".replace("-", MINUS)
 
 
 def _kernels(gap: ClaimGap) -> str:
