@@ -276,6 +276,7 @@ def test_the_page_shows_the_comparisons_own_ceilings(plain):
     assert "still helps" in text["saturation"]
     assert "no longer helps" in text["saturation"]
     assert "The read ceiling is that of bandwidth/read/f32/mode:cold" in text["saturation"]
+    assert "saturation/f32/threads:1/streams:4/ahead:4096 against" in text["saturation"]
     assert "7.77" in text["roofline"]
     assert "6.66 to 8.88" in text["roofline"]
     assert "55.5" in text["streams"]

@@ -152,8 +152,8 @@ def _along(roofs: Roofs, low: float, high: float) -> list[tuple[float, float]]:
 def _along_ridge(axes: Axes, knee: Knee | None) -> list[tuple[float, float]]:
     """Points on the upper part of the fitted ridge, where its name stands."""
     low, high = axes.get_ylim()
-    heights = (high * (low / high) ** (part / 40) for part in range(16))
-    return [(knee.ridge * left, y) for y in heights for left in (1.0, 0.8)] if knee else []
+    heights = (high * (low / high) ** (part / 60) for part in range(22))
+    return [(knee.ridge * left, y) for y in heights for left in (1.0, 0.8, 0.65)] if knee else []
 
 
 def _spots(

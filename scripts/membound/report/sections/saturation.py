@@ -54,16 +54,21 @@ def _gains(subject: Subject) -> list[Block]:
         if gain := found[key]:
             change = signed_percent((gain["gain"] - 1) * 100)
             low, high = (signed_percent((end - 1) * 100) for end in gain["interval95"])
-            less, more = clipped(gain["less"], 90), clipped(gain["more"], 90)
+            less, more = (_short(gain[key]) for key in ("less", "more"))
             benches = f"{less} against {more}" if less != more else f"nothing beats {more}"
             body.append([name, change, f"{low} to {high}", HELPS[gain["flat"]], benches])
         else:
             body.append([name, NONE, NONE, "not measured", ""])
     state = {True: "saturated", False: "not saturated", None: "open"}[found["shown"]]
-    heads = ["", "raises the read rate by", "95 % interval", "so it", "best of each"]
+    heads = ["", "raises the rate by", "95 % interval", "so it", "best of each"]
     caption = f"Is the read ceiling the memory's own? {state.capitalize()}"
-    notes = [f"The read ceiling is that of {clipped(subject.ceilings.get('read_bench'), 90)}."]
+    read_bench = clipped(subject.ceilings.get("read_bench"), 90)
+    notes = [f"The read ceiling is that of {read_bench}. Benches are named without bandwidth/."]
     return [Table(heads, body, caption, notes=notes, wide_last=True)]
+
+
+def _short(bench: str) -> str:
+    return clipped(bench.removeprefix("bandwidth/"), 90)
 
 
 def _latencies(subject: Subject) -> list[Block]:
