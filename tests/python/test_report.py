@@ -118,7 +118,7 @@ def test_a_record_without_the_newer_benches_says_so_in_a_line(plain):
     assert "drawn sharp: the intensity sweep was not measured" in text["roofline"]
     assert "hot curve of reads was not measured" in text["bandwidth"]
     absent = "rate over bytes in flight, prefetch distance, loaded latency, latency over size"
-    assert f"Not measured in this record: {absent}." in text["saturation"]
+    assert f"Too few points were measured to draw: {absent}." in text["saturation"]
 
 
 def test_an_empty_record_has_every_section_and_no_chart(plain):

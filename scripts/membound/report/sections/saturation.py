@@ -39,7 +39,8 @@ def section(subjects: Sequence[Subject]) -> Section:
         blocks += _latencies(subject) + _gains(subject)
         absent = [name for name, figure in zip(names, drawn, strict=True) if figure is None]
         if absent:
-            blocks.append(Note(f"Not measured in this record: {', '.join(absent)}.", missing=True))
+            text = f"Too few points were measured to draw: {', '.join(absent)}."
+            blocks.append(Note(text, missing=True))
     return Section("saturation", "Saturation and latency", lead, blocks)
 
 
