@@ -46,6 +46,7 @@ def ceilings_lines(ceilings: dict[str, Any]) -> list[str]:
         f"{ceilings['device']}: cold read {read}; paper {paper})",
         f"  saturation: {_saturation(ceilings['saturation'])}",
         *_listed("  peaks, GFLOP/s: ", ceilings["peaks_GFLOPS"]),
+        *_paper_peaks(ceilings),
         *_listed("  library GEMM, GFLOP/s: ", ceilings["library_GFLOPS"]),
     ]
     knee = ceilings["roofline"]
@@ -66,6 +67,13 @@ def _saturation(found: dict[str, Any] | None) -> str:
         change = f"{(gain['gain'] - 1) * 100:+.1f} %" if gain else "not measured"
         parts.append(f"{name} {change}")
     return f"{word} ({', '.join(parts)})"
+
+
+def _paper_peaks(ceilings: dict[str, Any]) -> list[str]:
+    """With who gave them; all of a device come from one source."""
+    lines = _listed("  paper peaks, GFLOP/s: ", ceilings["paper_GFLOPS"])
+    sources = {ceilings["paper_sources"][kind] for kind in ceilings["paper_GFLOPS"]}
+    return [f"{line}, {', '.join(sorted(sources))}" for line in lines]
 
 
 def _listed(name: str, rates: dict[str, float]) -> list[str]:

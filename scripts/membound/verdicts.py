@@ -101,10 +101,11 @@ def _paper_text(ceilings: Ceilings) -> str | None:
     if not ceilings.paper_read_rate or not ceilings.read_rate:
         return None
     part = ceilings.read_rate / ceilings.paper_read_rate * 100
-    return (
-        f"{ceilings.device}: cold reads reach {part:.0f} % of the paper bandwidth of "
-        f"{ceilings.paper_read_rate / 1e9:.1f} GB/s ({ceilings.paper_sources['bandwidth']})"
-    )
+    text = f"{ceilings.device}: cold reads reach {part:.0f} % of the paper bandwidth of "
+    text += f"{ceilings.paper_read_rate / 1e9:.1f} GB/s ({ceilings.paper_sources['bandwidth']})"
+    if part > 100:
+        text += ": either that figure is not this memory's, or caches served the reads"
+    return text
 
 
 def _gains(found: Saturation) -> list[str]:

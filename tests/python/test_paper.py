@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from membound import storage
+import report_records
+from membound import storage, tables
 from membound.compare import compare
 from membound.model import machine, paper
 from membound.record import Measurement, Record
@@ -37,6 +38,24 @@ def test_given_figures_are_stored_used_and_named(cli, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert "50.0 GB/s, given on the command line" in page
     assert "--paper-bandwidth 50.0 --paper-flops 400.0" in page
+
+
+def test_a_ceiling_above_paper_is_called_out(finished):
+    record = storage.load(str(finished))
+    record.settings["paper_bandwidth_GBps"] = 20.0
+    (text,) = [text for text in compare(record, "x").verdicts if "paper bandwidth" in text]
+    assert "reach 200 %" in text
+    assert "caches served the reads" in text
+
+
+def test_ceilings_fit_a_terminal_of_80_columns(finished):
+    record = report_records.enriched(storage.load(str(finished)))
+    record.settings |= SETTINGS
+    lines = tables.ceilings_lines(compare(record, "x").ceilings["by_device"][0])
+    assert "  paper peaks, GFLOP/s: bf16 400, f32 400, given on the command line" in lines
+    assert "  library GEMM, GFLOP/s: f32 382" in lines
+    assert "  peaks, GFLOP/s: bf16 3235, f16 824, f32 422, f64 206, i8 6373" in lines
+    assert max(map(len, lines)) <= 80
 
 
 def test_without_them_the_paper_tier_stays_unknown(finished):
