@@ -14,6 +14,9 @@
 
 namespace membound {
 
+// The most that one cold launch of a stream takes of a pool.
+inline constexpr int64_t kLargestColdBytes = int64_t{256} << 20;
+
 class Workspace {
  public:
   Workspace(Device device, const Options& options);
@@ -21,9 +24,9 @@ class Workspace {
   const Device& device() const { return device_; }
   const Options& options() const { return options_; }
 
-  // Bytes that one operand must go round to be cold: four times all last-level caches, and at least
-  // 64 MiB; more where one operand of the run is larger. Smaller where memory is short; a bench
-  // that then claims cold data is marked.
+  // Bytes that one operand goes round to be cold: four times all last-level caches and one launch
+  // more, at least 64 MiB. Smaller where memory is short; a bench that then claims cold data is
+  // marked.
   int64_t pool_bytes() const { return pool_bytes_; }
   // Whether `bytes` of rotation are enough to call data cold.
   bool is_cold(int64_t bytes) const { return bytes >= 4 * device_.info().llc_bytes; }
