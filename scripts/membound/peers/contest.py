@@ -60,11 +60,13 @@ class Contest:
         self.tell(done)
         return done
 
-    def qualify(self, candidates: list[Launch], seconds: float) -> None:
-        """One process of each; keeps the launches that have one of their side's best kernels."""
+    def qualify(self, candidates: list[Launch], seconds: float, own: str) -> None:
+        """One process of each; keeps those with a side's best kernel for a work of both sides."""
         for launch in candidates:
             self.qualifying.append(self.start(launch, seconds))
         kept = self._best(candidates)
+        contested = {k.work for k in kept if k.side != own} & {k.work for k in kept if k.side == own}
+        kept = {kernel for kernel in kept if kernel.work in contested}
         self.launches = [launch for launch in candidates if any(k in kept for k in launch.kernels)]
 
     def _best(self, candidates: list[Launch]) -> set[Kernel]:

@@ -92,7 +92,7 @@ class LikwidLaunch(Launch):
 
 
 def _number(output: str, label: str) -> float:
-    found = re.search(rf"^{re.escape(label)}:\s*([0-9.e+]+)", output, re.MULTILINE)
+    found = re.search(rf"^{re.escape(label)}:\s*([0-9.]+(?:e[+-]?[0-9]+)?)", output, re.MULTILINE)
     try:
         value = float(found.group(1)) if found else -1.0
     except ValueError:

@@ -146,7 +146,7 @@ class Session:
     def _measure(self, candidates: list[Launch]) -> None:
         request = self.request
         self._begin(f"qualifying of {len(candidates)} candidates", len(candidates))
-        self.contest.qualify(candidates, QUALIFYING_SHARE * request.seconds)
+        self.contest.qualify(candidates, QUALIFYING_SHARE * request.seconds, ours.SIDE)
         self._end()
         self._note_versions()
         self._save()
