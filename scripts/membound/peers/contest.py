@@ -65,8 +65,8 @@ class Contest:
         for launch in candidates:
             self.qualifying.append(self.start(launch, seconds))
         kept = self._best(candidates)
-        contested = {k.work for k in kept if k.side != own} & {k.work for k in kept if k.side == own}
-        kept = {kernel for kernel in kept if kernel.work in contested}
+        ours, theirs = ({k.work for k in kept if (k.side == own) == mine} for mine in (True, False))
+        kept = {kernel for kernel in kept if kernel.work in ours & theirs}
         self.launches = [launch for launch in candidates if any(k in kept for k in launch.kernels)]
 
     def _best(self, candidates: list[Launch]) -> set[Kernel]:
