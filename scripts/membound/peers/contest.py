@@ -25,6 +25,7 @@ class Start:
     reason: str = ""
     version: str | None = None
     marks: tuple[str, ...] = ()
+    steal_fraction: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         kept = {name: vars(value) for name, value in self.values.items()}
@@ -46,6 +47,7 @@ class Contest:
         job = launch.job(seconds)
         outcome = execute(job, self.timeout_seconds)
         done = Start(launch.key, outcome.seconds, job.command, reason=outcome.reason)
+        done.steal_fraction = outcome.steal_fraction
         if not outcome.reason:
             try:
                 reading = launch.read(job, outcome.output)

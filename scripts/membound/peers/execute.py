@@ -8,12 +8,14 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from membound.peers.launch import Job
 from membound.runner import die_with_parent
 
 POLL_SECONDS = 0.2
+_STEAL = 7  # column of /proc/stat
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,12 @@ class Outcome:
     output: str
     seconds: float
     reason: str
+    steal_fraction: float = 0.0  # of all CPUs' time, taken by the hypervisor for others
 
 
 def execute(job: Job, timeout_seconds: float) -> Outcome:
     """Run `job`; however this ends, nothing that it started is left running."""
-    began = time.monotonic()
+    began, before = time.monotonic(), _cpu_ticks()
     with tempfile.TemporaryFile() as output:
         try:
             child = subprocess.Popen(
@@ -46,7 +49,19 @@ def execute(job: Job, timeout_seconds: float) -> Outcome:
         finally:
             _kill_group(child)
         text = _text(output)
-    return Outcome(text, time.monotonic() - began, reason and f"{reason}{_last_line(text)}")
+    ticks = [after - b for after, b in zip(_cpu_ticks(), before, strict=True)]
+    return Outcome(
+        text,
+        time.monotonic() - began,
+        reason and f"{reason}{_last_line(text)}",
+        ticks[_STEAL] / max(1, sum(ticks)),
+    )
+
+
+def _cpu_ticks() -> list[int]:
+    """User, nice, system, idle, iowait, irq, softirq and steal of all CPUs together."""
+    first = Path("/proc/stat").read_text().split("\n", 1)[0]
+    return [int(field) for field in first.split()[1:9]]
 
 
 def _wait(

@@ -13,6 +13,7 @@ from membound.peers.ours import SIDE
 from membound.peers.works import WORDS, Work
 
 EQUAL = 0.97  # a lower bound from here counts as equal or faster
+MOST_STEAL = 0.05  # of a process's time; it shows in the rate
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Results:
             return None
         pairs = [(_rate(ours[i], statistic), _rate(peers[i], statistic)) for i in both]
         found = ratios.ratio_of_medians([a for a, _ in pairs], [b for _, b in pairs])
-        marks = self._marks(peer_kernel, ours, peers, statistic, len(both))
+        marks = self._marks(our_kernel, peer_kernel, ours, peers, statistic, len(both))
         return Row(
             work=compared.name,
             dtype=compared.dtype,
@@ -104,6 +105,7 @@ class Results:
 
     def _marks(
         self,
+        our_kernel: Kernel,
         kernel: Kernel,
         ours: dict[int, Value],
         peers: dict[int, Value],
@@ -125,9 +127,19 @@ class Results:
         marks += sorted({m for starts in self._rounds if key in starts for m in starts[key].marks})
         if rounds < ratios.FEWEST_ROUNDS:
             marks.append(f"{rounds} rounds: interval too narrow")
+        for whose, one in (("ours", our_kernel), ("peer", kernel)):
+            if disturbed := self._disturbed(one):
+                marks.append(f"{whose} disturbed by the hypervisor in {disturbed} rounds")
         if key in self._contest.failures:
             marks.append(f"then failed: {self._contest.failures[key]}")
         return marks
+
+    def _disturbed(self, kernel: Kernel) -> int:
+        """Rounds in which the hypervisor took much of this kernel's time away."""
+        key = self._keys[kernel]
+        return sum(
+            key in starts and starts[key].steal_fraction > MOST_STEAL for starts in self._rounds
+        )
 
 
 def _by_key(starts: list[Start]) -> dict[str, Start]:
