@@ -89,9 +89,9 @@ Check check_sum(const Device& device, const Stream& stream, const Launch& launch
     total += term;
     size += std::abs(term);
   }
-  // Kernels keep at least 8 partial sums a unit, so that none has more than n / 8 additions, each
+  // Kernels keep at least 4 partial sums a unit, so that none has more than n / 4 additions, each
   // off by half an epsilon of at most `size`; some dozens join the partial sums.
-  const double additions = static_cast<double>(n) / 8 + 64;
+  const double additions = static_cast<double>(n) / 4 + 64;
   Check check{.what = "sum against float64; sum of small integers exactly",
               .bound = additions * std::numeric_limits<T>::epsilon() / 2};
   const auto found = run_sum<T>(device, launch, b, c);

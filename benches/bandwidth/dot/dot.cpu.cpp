@@ -13,15 +13,13 @@ static void dot(const Args& args, Team team) {
   constexpr int64_t kLine = 64 / sizeof(T);
   const hn::CappedTag<T, kLine> d;
   const int64_t lanes = hn::Lanes(d);
+  const T *b = pointer<const T>(args, 1), *c = pointer<const T>(args, 2);
   const Range range = share(args.n[0], kLine, team);
-  const T* b = pointer<const T>(args, 1);
-  const T* c = pointer<const T>(args, 2);
   auto v0 = hn::Zero(d), v1 = v0, v2 = v0, v3 = v0;
   int64_t i = range.begin;
   for (; i + 4 * kLine <= range.end; i += 4 * kLine) {
     for (int64_t j = i; j < i + 4 * kLine; j += kLine) {
-      prefetch(b + j, 512);
-      prefetch(c + j, 512);
+      prefetch(b + j, 512), prefetch(c + j, 512);
     }
     for (int64_t j = i; j < i + 4 * kLine; j += 4 * lanes) {
       v0 = hn::MulAdd(hn::LoadU(d, b + j), hn::LoadU(d, c + j), v0);

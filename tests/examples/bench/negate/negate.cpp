@@ -4,12 +4,12 @@
 namespace membound {
 
 static const BenchRegistrar registrar(stream_bench({
-    .name = "scale",
-    .question = "a[i] = s * b[i]: one stream in, one out, one flop an element",
+    .name = "negate",
+    .question = "a[i] = -b[i]: one stream in, one out, one flop an element",
     .reads = 1,
     .writes = 1,
     .flops_per_element = 1,
-    .reference = [](double b, double) { return kStreamScalar * b; },
+    .reference = [](double b, double) { return -b; },
 }));
 
 }  // namespace membound
