@@ -33,7 +33,8 @@ std::string kernel_name(const Stream& stream, const Case& c) {
 }
 
 // One type and kind of store. The whole curves belong to `read`, which predictions are made from,
-// and to the full profile; elsewhere a stream shows its rate from memory and, in f32, from caches.
+// and to the full profile; elsewhere a stream shows its rate from memory, a headline from caches
+// too.
 std::vector<Case> variant_cases(Workspace& workspace, const Stream& stream,
                                 const std::string& dtype, bool nt) {
   const std::string& profile = workspace.options().profile;
@@ -42,11 +43,17 @@ std::vector<Case> variant_cases(Workspace& workspace, const Stream& stream,
   if (profile == "full") {
     // Stores that pass by the caches say nothing about them.
     std::erase_if(cases, [nt](const Case& c) { return nt && text(c, "mode") == "hot"; });
-  } else if (profile == "standard" && ordinary_f32) {
-    const Case hot = cases.front();
-    cases = {hot, cases.back()};
-  } else {
+  } else if (profile == "quick") {
+    const bool shown = ordinary_f32 || (dtype == "f32" && stream.reads > 0);
+    if (!stream.headline || !shown) return {};
     cases = {cases.back()};
+  } else {
+    if (dtype == "f64" && nt) return {};
+    if (ordinary_f32 && stream.headline) {
+      cases = {cases.front(), cases.back()};
+    } else {
+      cases = {cases.back()};
+    }
   }
   for (Case& c : cases) {
     c.dtype = dtype;

@@ -30,6 +30,7 @@ struct Stream {
   double (*reference)(double b, double c);
   double scalar = kStreamScalar;
   bool in_place = false;  // b is a itself, so that no store fetches a line
+  bool headline = false;  // one of the few that a quick run shows
 };
 
 Bench stream_bench(const Stream& stream);
