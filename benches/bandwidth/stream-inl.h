@@ -30,13 +30,15 @@ struct Tuning {
   static constexpr int kStoreAheadBytes = kNt ? 0 : 1024;
 };
 
+// Always inlined: GCC 12 takes a function that only prefetches for one without effect, and drops
+// the call.
 template <typename T>
-inline void prefetch(const T* p, int64_t ahead_bytes) {
+HWY_INLINE void prefetch(const T* p, int64_t ahead_bytes) {
   hwy::Prefetch(reinterpret_cast<const char*>(p) + ahead_bytes);
 }
 
 template <typename T>
-inline void prefetch_for_store(T* p, int64_t ahead_bytes) {
+HWY_INLINE void prefetch_for_store(T* p, int64_t ahead_bytes) {
   __builtin_prefetch(reinterpret_cast<char*>(p) + ahead_bytes, 1);
 }
 

@@ -9,6 +9,7 @@ namespace membound {
 namespace {
 
 constexpr int64_t kMegabyte = int64_t{1} << 20;
+constexpr int64_t kLargestSet = 256 * kMegabyte;  // also the largest working set of a hot launch
 
 int64_t largest_weight_bytes(const Options& options) {
   if (!options.model) return 0;
@@ -26,13 +27,15 @@ Workspace::Workspace(Device device, const Options& options)
   const DeviceInfo& info = device_.info();
   // Checks don't care where data come from.
   const int64_t caches = options.action == Action::kCheck ? 0 : 4 * info.llc_bytes;
-  const int64_t wanted = std::max({caches, 64 * kMegabyte, largest_weight_bytes(options)});
+  // Whole buffer sets of the largest cold launch, or going round them would fall short.
+  const int64_t sets = (caches + kLargestSet - 1) / kLargestSet * kLargestSet;
+  const int64_t wanted = std::max({sets, 64 * kMegabyte, largest_weight_bytes(options)});
   // Three pools, and as much again for results and weights.
   const int64_t affordable = info.memory_free_bytes / 6;
   pool_bytes_ = std::min(wanted, affordable) / (2 * kMegabyte) * (2 * kMegabyte);
 }
 
-int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, 256 * kMegabyte); }
+int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, kLargestSet); }
 
 void* Workspace::make(Buffer& buffer, int64_t bytes, uint64_t seed) {
   if (buffer.data() == nullptr) {
