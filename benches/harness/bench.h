@@ -47,6 +47,7 @@ struct Prepared {
   int64_t footprint_bytes = 0;          // of the largest operand, over all sets
   bool cold = false;                    // claims that its data come from memory
   int32_t compute_units = 0;            // limit, 0: all
+  int32_t domain = -1;                  // use only the units of this memory domain; -1: of all
   std::function<void()> before_sample;  // may be empty
   // What one sample shows beside its time, read after it; may be empty. Names carry units.
   std::function<std::map<std::string, double>()> counters;

@@ -149,7 +149,8 @@ Sample Runner::measure(Entry& entry, int64_t runs) {
                   .samples = 1,
                   .rotation = prepared.rotation,
                   .first_set = first_cold_set(entry),
-                  .compute_units = prepared.compute_units};
+                  .compute_units = prepared.compute_units,
+                  .domain = prepared.domain};
   const Watchdog::Guard guard(watchdog_, entry.name + " " + entry.device());
   const auto samples = entry.workspace->device().measure(program, plan);
   if (prepared.rotation > 1) {
