@@ -8,18 +8,17 @@ namespace membound {
 namespace {
 
 constexpr int64_t kKibibyte = 1024;
-constexpr int64_t kLargestBytes = 256 << 20;
 constexpr int64_t kLineBytes = 64;
 constexpr int64_t kSumSlots = 4096;  // a kernel may use any of them
 
 int64_t element_bytes(const std::string& dtype) { return dtype == "f64" ? 8 : 4; }
 
 std::vector<int64_t> sizes(const std::string& profile, bool cold) {
-  if (profile == "quick" && cold) return {512 * kKibibyte, 16 << 20, kLargestBytes};
+  if (profile == "quick" && cold) return {512 * kKibibyte, 16 << 20, kLargestColdBytes};
   if (profile == "quick") return {64 * kKibibyte, 2 << 20, 64 << 20};
   std::vector<int64_t> all;
   const int64_t step = profile == "full" ? 2 : 4;
-  for (int64_t bytes = cold ? 64 * kKibibyte : 16 * kKibibyte; bytes <= kLargestBytes;
+  for (int64_t bytes = cold ? 64 * kKibibyte : 16 * kKibibyte; bytes <= kLargestColdBytes;
        bytes *= step) {
     all.push_back(bytes);
   }

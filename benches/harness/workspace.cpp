@@ -35,6 +35,7 @@ Workspace::Workspace(Device device, const Options& options)
   pool_bytes_ = std::min(wanted, affordable) / (2 * kMegabyte) * (2 * kMegabyte);
 }
 
+int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, kLargestColdBytes); }
 
 void* Workspace::make(Buffer& buffer, int64_t bytes, uint64_t seed) {
   if (buffer.data() == nullptr) {

@@ -16,8 +16,8 @@ constexpr int64_t kSliceBytes = 4 << 20;
 std::vector<Case> cases(Workspace& workspace) {
   const std::string& profile = workspace.options().profile;
   if (profile == "quick" || workspace.device().info().compute_units < 2) return {};
-  std::vector<int64_t> delays = {0, 64, 256, 2048};
-  if (profile == "full") delays = {0, 16, 32, 64, 128, 256, 512, 2048};
+  std::vector<int64_t> delays = {0, 8, 32, 2048};
+  if (profile == "full") delays = {0, 4, 8, 16, 32, 64, 256, 2048};
   std::vector<Case> all;
   for (const int64_t delay : delays) all.push_back({"none", {{"delay", delay}}});
   return all;
