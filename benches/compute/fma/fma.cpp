@@ -9,7 +9,7 @@ namespace membound {
 namespace {
 
 constexpr int64_t kResultsPerUnit = 12288;  // whole register blocks on every known device
-constexpr int64_t kTurns = 1024;
+constexpr int64_t kTurns = 8192;  // so many that starting a block or a launch costs nothing
 constexpr int64_t kCheckedTurns = 100;
 
 std::string kernel_name(const FmaType& type) { return "fma/" + type.dtype; }

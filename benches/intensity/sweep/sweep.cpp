@@ -3,6 +3,7 @@
 // from registers. At best bytes and flops overlap in full and a launch takes the longer of its
 // bytes at the read ceiling and its flops at the multiply-add ceiling; near the ridge it takes
 // more.
+#include <bit>
 #include <cmath>
 
 #include "benches/harness/bench.h"
@@ -55,20 +56,19 @@ struct Reference {
 Reference reference(const std::vector<float>& data, int64_t flops_per_kib, int64_t lanes) {
   Reference result;
   const int64_t half = static_cast<int64_t>(data.size()) / 2;
-  const int64_t more = flops_per_kib / kSweepOneFma - 1;
-  const int64_t every = kSweepOneFma / flops_per_kib;  // of all vectors, in pairs of both streams
-  const int64_t turn = kSweepChains * lanes;
-  for (int64_t at = 0; at < half; at += turn) {
-    for (const bool second : {false, true}) {
-      for (int64_t i = 0; i < turn; ++i) {
-        const float value = data[at + i + (second ? half : 0)];
-        const int64_t j = i / lanes;
-        const bool taken = more >= 0 || (!second && j * 2 % every == 0);
-        double& v = result.chain[j * 16 + i % lanes];
-        if (!taken) result.folded ^= __builtin_bit_cast(uint32_t, value);
-        if (taken) result.step(v, value);
-        for (int64_t round = 0; round < more; ++round) result.step(v, kAddend);
-      }
+  const int64_t every = sweep_every(flops_per_kib);
+  for (int64_t at = 0; at < half; at += lanes) {
+    const int64_t pair = at / lanes % kSweepChains;
+    for (int64_t i = 0; i < 2 * lanes; ++i) {
+      const int64_t second = i / lanes;
+      const float value = data[at + i % lanes + second * half];
+      const bool taken = (2 * pair + second) % every == 0;
+      if (taken) result.step(result.chain[pair * 16 + i % lanes], value);
+      if (!taken) result.folded ^= std::bit_cast<uint32_t>(value);
+    }
+    if (pair % kSweepGroup != kSweepGroup - 1) continue;
+    for (int64_t round = 0; round < sweep_rounds(flops_per_kib, pair / kSweepGroup); ++round) {
+      for (double& v : result.chain) result.step(v, kAddend);
     }
   }
   return result;
