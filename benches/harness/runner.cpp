@@ -208,7 +208,8 @@ bool Runner::sample(Entry& entry, int32_t pass) {
     journal_.write(line);
     return true;
   } catch (const Error& error) {
-    fail(entry, error.code() == kUnsupported ? "skip" : "error", error.what());
+    entry.unsupported = error.code() == kUnsupported;
+    fail(entry, entry.unsupported ? "skip" : "error", error.what());
   } catch (const std::exception& error) {
     fail(entry, "error", error.what());
   }
