@@ -71,7 +71,7 @@ def benches_of(suite: str, steps: list[work.Step], behaviour: str) -> list[tuple
             found.append((name, "step", step.total, seconds))
         return found
     found = read_benches(READ_RATE if behaviour == "saturated" else ONE_CORE_RATE)
-    fma = work.Work(flops=10**9)
+    fma = work.Work(f32_flops=10**9)
     found.append(("compute/fma/f32", "ceiling", fma, fma.flops / FLOPS_RATE))
     found.append(("overhead/barrier/none", "ceiling", work.Work(), BARRIER))
     found.append(("overhead/launch/none", "ceiling", work.Work(), BARRIER / 2))
