@@ -26,6 +26,7 @@ namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kAhead = 2560;       // bytes that are prefetched ahead in a row
+constexpr int64_t kAheadOfOne = 512;   // the same with a single token
 constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
@@ -87,9 +88,11 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
   const T* HWY_RESTRICT a = pair.a;
   const T* HWY_RESTRICT b = pair.b;
   for (int64_t k = 0; k < count; k += kStep) {
+    constexpr int64_t ahead =
+        (kTokens == 1 ? kAheadOfOne : kAhead) / static_cast<int64_t>(sizeof(T));
     for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
-      prefetch(a + k + at + kAhead / static_cast<int64_t>(sizeof(T)));
-      prefetch(b + k + at + kAhead / static_cast<int64_t>(sizeof(T)));
+      prefetch(a + k + at + ahead);
+      prefetch(b + k + at + ahead);
     }
     Vector a0, a1, b0, b1;
     load_step(a + k, a0, a1);
@@ -224,19 +227,19 @@ HWY_EXPORT(gemv_f32);
 namespace {
 
 // Tokens up to which a weight, once widened, is used where it is. With more of them it pays to
-// bring weights into the order that the units want.
-constexpr int64_t kStreamedTokens = 4;
+// bring weights into the order that the units want; bf16 lies in memory as tiles take it.
+constexpr int64_t kStreamedBf16 = 4, kStreamedF16 = 8, kStreamedF32 = 16;
 
 const Registrar bf16("gemv/bf16", [](const Args& args, Team team) {
-  if (args.n[0] > kStreamedTokens) return matmul_bf16(args, team);
+  if (args.n[0] > kStreamedBf16) return matmul_bf16(args, team);
   HWY_DYNAMIC_DISPATCH(gemv_bf16)(args, team);
 });
 const Registrar f16("gemv/f16", [](const Args& args, Team team) {
-  if (args.n[0] > kStreamedTokens) return matmul_f16(args, team);
+  if (args.n[0] > kStreamedF16) return matmul_f16(args, team);
   HWY_DYNAMIC_DISPATCH(gemv_f16)(args, team);
 });
 const Registrar f32("gemv/f32", [](const Args& args, Team team) {
-  if (args.n[0] > kStreamedTokens) return matmul_f32(args, team);
+  if (args.n[0] > kStreamedF32) return matmul_f32(args, team);
   HWY_DYNAMIC_DISPATCH(gemv_f32)(args, team);
 });
 

@@ -30,8 +30,8 @@ MEMBOUND_AMX void multiply(const Bf16Panel& p) {
   if constexpr (kRowTiles == 2 && kTokenTiles == 2) _tile_zero(3);
   const uint16_t* x = p.x;
   for (int64_t step = 0; step < p.steps; ++step) {
-    for (int64_t i = 0; p.next != nullptr && i < p.next_lines; ++i) {
-      _mm_prefetch(p.next + (step * p.next_lines + i) * 64, _MM_HINT_T1);
+    for (int64_t i = 0; i < p.next_rows; ++i) {
+      _mm_prefetch(p.next + i * p.stride + step * kTileDepth, _MM_HINT_T1);
     }
     for (int part = 0; part < kWeightParts; ++part) {
       const uint16_t* w = p.w[part] + step * kTileDepth;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kBlockElements = int64_t{1} << 19;  // packed activations of a block: 1 MiB
 constexpr int64_t kBlockTokens = 256;
-constexpr int64_t kExactTokens = 32;  // up to here a second part of activations costs no time
+constexpr int64_t kExactTokens = 16;  // up to here a second part of activations costs no time
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
@@ -60,7 +60,8 @@ class Matmul {
     const int64_t blocks = (width_ + most - 1) / most;
     depth_ = round_up((width_ + blocks - 1) / blocks, kTileDepth);
     static thread_local Scratch scratch;
-    packed_ = scratch.reserve(tokens * shape.activation_parts * depth_ + 2 * panel_rows_ * depth_);
+    packed_ = scratch.reserve(tokens * shape.activation_parts * depth_ +
+                              2 * panel_rows_ * (depth_ + kTileDepth));
     panel_ = packed_ + tokens * shape.activation_parts * depth_;
   }
 
@@ -112,19 +113,20 @@ class Matmul {
     }
   }
 
-  // Weights straight from memory where they are whole tiles of bf16.
+  // Weights straight from memory where they are whole tiles of bf16. Rows of a copy are a line
+  // longer than they need be: else they share sets of the L1.
   Bf16Panel panel(const Block& b, int64_t n, int64_t rows) {
     const uint16_t* w = w_ + n * width_ + b.k;
-    const int64_t padded = b.padded();
-    uint16_t* second = panel_ + panel_rows_ * padded;
+    const int64_t stride = b.padded() + kTileDepth;
+    uint16_t* second = panel_ + panel_rows_ * stride;
     if (halves_) {
-      split_panel(w, width_, rows, b.depth, panel_rows_, padded, panel_, second);
-    } else if (rows < panel_rows_ || b.depth < padded) {
-      copy_panel(w, width_, rows, b.depth, panel_rows_, padded, panel_);
+      split_panel(w, width_, rows, b.depth, panel_rows_, stride, panel_, second);
+    } else if (rows < panel_rows_ || b.depth < b.padded()) {
+      copy_panel(w, width_, rows, b.depth, panel_rows_, stride, panel_);
     } else {
       return {.w = {w, w}, .stride = width_};
     }
-    return {.w = {panel_, second}, .stride = padded};
+    return {.w = {panel_, second}, .stride = stride};
   }
 
   void multiply_panel(const Block& b, int64_t n, Range range) {
@@ -133,8 +135,15 @@ class Matmul {
     alignas(64) float sums[2 * kTileRows * kGroup];
     p.steps = b.steps();
     p.c = sums;
+    // Where a panel is used more than once, the next one comes from memory meanwhile.
+    const bool more = p.w[0] != panel_ && n + 2 * panel_rows_ <= range.end;
+    const int64_t groups = (b.tokens + group_tokens() - 1) / group_tokens();
     for (int64_t first = 0; first < b.tokens; first += group_tokens()) {
-      p.x = packed_ + first / group_tokens() * group_elements(b);
+      const int64_t group = first / group_tokens();
+      const int64_t row = panel_rows_ * group / groups;
+      p.next = p.w[0] + (panel_rows_ + row) * p.stride;
+      p.next_rows = more && groups > 1 ? panel_rows_ * (group + 1) / groups - row : 0;
+      p.x = packed_ + group * group_elements(b);
       multiply_(p);
       write(b, n, rows, b.first + first, std::min(group_tokens(), b.tokens - first), sums);
     }

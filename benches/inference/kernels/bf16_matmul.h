@@ -20,8 +20,8 @@ struct Bf16Panel {
   int64_t stride;        // elements
   const uint16_t* x;     // [step][part][tile of tokens][k / 2][token][2]
   int64_t steps;         // of kTileDepth elements
-  const char* next;      // weights that will be wanted soon, or null: fetched `next_lines` a step
-  int64_t next_lines;
+  const uint16_t* next;  // rows of weights that are wanted soon, a line of each fetched a step
+  int64_t next_rows;
   float* c;  // [row][kGroup] sums, written
 };
 

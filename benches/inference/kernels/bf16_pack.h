@@ -64,9 +64,10 @@ MEMBOUND_AVX512 inline Parts split(__m512 value) {
 
 // 32 bf16 in order from two vectors of upper halves.
 MEMBOUND_AVX512 inline __m512i join(__m512i low, __m512i high) {
-  const __m256i a = _mm512_cvtepi32_epi16(_mm512_srli_epi32(low, 16));
-  const __m256i b = _mm512_cvtepi32_epi16(_mm512_srli_epi32(high, 16));
-  return _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+  const __m512i lanes =
+      _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27,
+                       25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  return _mm512_permutex2var_epi16(low, lanes, high);
 }
 
 // The first `count` of 16 lanes.
@@ -97,29 +98,42 @@ MEMBOUND_AVX512 inline void pack_step(const float* x, int64_t stride, int64_t to
 // Copies w[rows][count] to whole tiles out[kept][padded], zeros beyond.
 inline void copy_panel(const uint16_t* w, int64_t stride, int64_t rows, int64_t count, int64_t kept,
                        int64_t padded, uint16_t* out) {
-  std::fill(out, out + kept * padded, uint16_t{0});
-  for (int64_t i = 0; i < rows; ++i)
-    std::copy(w + i * stride, w + i * stride + count, out + i * padded);
+  for (int64_t i = 0; i < kept; ++i) {
+    uint16_t* row = out + i * padded;
+    uint16_t* end = i < rows ? std::copy(w + i * stride, w + i * stride + count, row) : row;
+    std::fill(end, row + padded, uint16_t{0});
+  }
 }
 
-// The same from f16, in two parts: 11 bits of mantissa are 8 and 3, so that the split is exact.
+// 32 f16 in two parts: 11 bits of mantissa are 8 and 3, so that cutting them off is exact.
+MEMBOUND_AVX512 inline void split_halves(__m512i halves, uint16_t* first, uint16_t* second) {
+  const __m512 a = _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
+  const __m512 b = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
+  _mm512_storeu_si512(first, join(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  const __m512i mask = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  const __m512 rest_a =
+      _mm512_sub_ps(a, _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a), mask)));
+  const __m512 rest_b =
+      _mm512_sub_ps(b, _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(b), mask)));
+  _mm512_storeu_si512(second, join(_mm512_castps_si512(rest_a), _mm512_castps_si512(rest_b)));
+}
+
+// As copy_panel() from f16, in two parts.
 MEMBOUND_AVX512 inline void split_panel(const uint16_t* w, int64_t stride, int64_t rows,
                                         int64_t count, int64_t kept, int64_t padded,
                                         uint16_t* first, uint16_t* second) {
   for (int64_t i = 0; i < kept; ++i) {
-    for (int64_t k = 0; k < padded; k += 32) {
-      __m512i part[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-      if (i < rows) {
-        const int64_t left = count - k;
-        const __mmask32 lanes = left >= 32 ? ~0u : (1u << left) - 1;
-        const __m512i f16 = _mm512_maskz_loadu_epi16(lanes, w + i * stride + k);
-        const Parts a = split(_mm512_cvtph_ps(_mm512_castsi512_si256(f16)));
-        const Parts b = split(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(f16, 1)));
-        part[0] = join(a.first, b.first);
-        part[1] = join(a.second, b.second);
-      }
-      _mm512_storeu_si512(first + i * padded + k, part[0]);
-      _mm512_storeu_si512(second + i * padded + k, part[1]);
+    const uint16_t* row = w + std::min(i, rows - 1) * stride;
+    const int64_t valid = i < rows ? count : 0;
+    int64_t k = 0;
+    for (; k + 32 <= valid; k += 32) {
+      _mm_prefetch(row + k + 256, _MM_HINT_T0);
+      split_halves(_mm512_loadu_si512(row + k), first + i * padded + k, second + i * padded + k);
+    }
+    for (; k < padded; k += 32) {
+      const __mmask32 lanes = valid > k ? (1u << (valid - k)) - 1 : 0;
+      split_halves(_mm512_maskz_loadu_epi16(lanes, row + k), first + i * padded + k,
+                   second + i * padded + k);
     }
   }
 }
