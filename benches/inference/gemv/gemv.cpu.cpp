@@ -26,7 +26,7 @@ namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kAhead = 2560;       // bytes that are prefetched ahead in a row
-constexpr int64_t kAheadOfOne = 512;   // the same with a single token
+constexpr int64_t kAheadOfOne = 1024;  // the same of f32 with a single token
 constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
@@ -89,7 +89,7 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
   const T* HWY_RESTRICT b = pair.b;
   for (int64_t k = 0; k < count; k += kStep) {
     constexpr int64_t ahead =
-        (kTokens == 1 ? kAheadOfOne : kAhead) / static_cast<int64_t>(sizeof(T));
+        (kTokens == 1 && sizeof(T) == 4 ? kAheadOfOne : kAhead) / static_cast<int64_t>(sizeof(T));
     for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
       prefetch(a + k + at + ahead);
       prefetch(b + k + at + ahead);
