@@ -164,7 +164,7 @@ void sum_values(const float* weight, const float* shrink, const T* v, const T* u
   // A head smaller than a step is copied to where a step may be read.
   T small[kChunk * kValueStep];
   if (d < kValueStep) {
-    std::fill(small, small + count * kValueStep, T(0));
+    std::fill(small, small + count * kValueStep, T{});
     for (int64_t j = 0; j < count; ++j)
       std::copy(v + j * d, v + (j + 1) * d, small + j * kValueStep);
   }
