@@ -32,7 +32,7 @@ class Workspace {
   bool is_cold(int64_t bytes) const { return bytes >= 4 * device_.info().llc_bytes; }
 
   // Pool `index` (0 to 2), made at its first use: high-entropy floats that are valid and normal
-  // both as f32 and as bf16, magnitudes in [2^-8, 1).
+  // as f32, as bf16 (magnitudes in [2^-8, 1)) and as f16 (in [0.5, 2)).
   void* pool(int index);
 
   // As pool(), but of hot_bytes() and apart from the pools, so that hot benches leave no part of
@@ -62,7 +62,7 @@ class Workspace {
   std::map<std::string, std::shared_ptr<void>> shared_;
 };
 
-// Fills device memory with such floats: `count` elements of `dtype` ("f32", "bf16"), times
+// Fills device memory with such floats: `count` elements of `dtype` ("f32", "f16", "bf16"), times
 // `scale`, which must be a power of two.
 void fill_random(const Device& device, void* data, int64_t count, const std::string& dtype,
                  uint64_t seed, double scale = 1.0);

@@ -29,7 +29,7 @@ Tolerance = Annotated[
         help="Exit with 1 when a residual of the finest tier (K, else C, else P) is larger.",
     ),
 ]
-Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16 or f32.")]
+Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16, f16 or f32.")]
 Model = Annotated[
     str, typer.Option(help="Catalogue id, or the path of a Hugging Face config.json.")
 ]
