@@ -54,7 +54,7 @@ TEST(Options, BadValuesSayWhatIsExpected) {
   EXPECT_EQ(message_of({"--batch=0"}), "--batch=0: expected a number from 1 to 4096");
   EXPECT_NE(message_of({"--batch=1,x"}).find("--batch=x"), std::string::npos);
   EXPECT_NE(message_of({"--batch="}).find("expected numbers"), std::string::npos);
-  EXPECT_EQ(message_of({"--dtype=int3"}), "--dtype=int3: expected one of bf16, f32");
+  EXPECT_EQ(message_of({"--dtype=int3"}), "--dtype=int3: expected one of bf16, f16, f32");
   EXPECT_NE(message_of({"--profile=huge"}).find("full, quick, standard"), std::string::npos);
   EXPECT_NE(message_of({"--relative-error=nan"}).find("--relative-error"), std::string::npos);
   EXPECT_NE(message_of({"--frobnicate"}).find("--help"), std::string::npos);

@@ -42,6 +42,21 @@ TEST(Steps, PrefillComputesTheHeadForTheLastPositionOnly) {
   }
 }
 
+TEST(Steps, ProductsWithWeightsCountAsFlopsOfTheirType) {
+  EXPECT_EQ(matmul_work(2, 3, 5, false, "f16").flops,
+            (std::map<std::string, int64_t>{{"f16", 60}, {"f32", 0}}));
+  EXPECT_EQ(matmul_work(2, 3, 5, false, "f32").flops,
+            (std::map<std::string, int64_t>{{"f32", 60}}));
+}
+
+TEST(Steps, MatmulIsAGemvUpTo64Rows) {
+  const auto bench = [](int64_t batch) {
+    return step_ops(kLlama1B, "bf16", {StepSpec::kDecode, batch, 128})[2].bench;
+  };
+  EXPECT_EQ(bench(64), "gemv");
+  EXPECT_EQ(bench(65), "gemm");
+}
+
 TEST(Steps, EveryLayerHasTheSameOps) {
   const auto ops = step_ops(kLlama1B, "f32", {StepSpec::kDecode, 2, 64});
   ASSERT_EQ(ops.size(), 1 + 16 * 9 + 4);

@@ -47,6 +47,7 @@ struct Prepared {
   int64_t footprint_bytes = 0;          // of the largest operand, over all sets
   bool cold = false;                    // claims that its data come from memory
   int32_t compute_units = 0;            // limit, 0: all
+  int32_t domain = -1;                  // use only the units of this memory domain; -1: of all
   std::function<void()> before_sample;  // may be empty
   // What one sample shows beside its time, read after it; may be empty. Names carry units.
   std::function<std::map<std::string, double>()> counters;
@@ -68,15 +69,19 @@ struct Bench {
   std::function<std::vector<Case>(Workspace&)> cases;
   // Kernels that a device needs; the bench is not offered on a device that lacks one.
   std::vector<std::string> kernels;
+  // Of these it needs one at least, where there are any; cases() then leaves out the others.
+  std::vector<std::string> any_kernel_of = {};
   // Memory without which not even the smallest case runs; empty where the pools are the most of it.
   std::function<int64_t(const Workspace&)> need_bytes;
   // Throws Error: the case becomes a skip or an error in the record and the run goes on.
   std::function<Prepared(Workspace&, const Case&)> prepare;
 
   bool runs_on(const Device& device) const {
-    return std::all_of(kernels.begin(), kernels.end(), [&](const std::string& kernel) {
+    const auto has = [&](const std::string& kernel) {
       return device.find_kernel(kernel) != nullptr;
-    });
+    };
+    return std::all_of(kernels.begin(), kernels.end(), has) &&
+           (any_kernel_of.empty() || std::any_of(any_kernel_of.begin(), any_kernel_of.end(), has));
   }
 };
 

@@ -96,7 +96,8 @@ const std::map<std::string, Setter>& setters() {
       {"--suite", [](Options&, const std::string&) {}},
       {"--dtype",
        [](Options& o, const std::string& v) {
-         o.dtype = one_of<std::string>("--dtype", v, {{"bf16", "bf16"}, {"f32", "f32"}});
+         o.dtype =
+             one_of<std::string>("--dtype", v, {{"bf16", "bf16"}, {"f16", "f16"}, {"f32", "f32"}});
        }},
       {"--batch",
        [](Options& o, const std::string& v) { o.batches = numbers("--batch", v, 4096); }},
@@ -217,7 +218,7 @@ std::string usage() {
   --check                check every bench's result, time nothing
   --suite=ceilings|steps|all
   --profile=quick|standard|full
-  --model=ID|CONFIG.JSON --dtype=bf16|f32 --batch=1,4 --context=128 --prefill=128
+  --model=ID|CONFIG.JSON --dtype=bf16|f16|f32 --batch=1,4 --context=128 --prefill=128
   --device=cpu:0,...     default: every device found
   --out=FILE             journal (JSON Lines), appended to as samples come
   --backends=DIR         modules; default: backends/ beside this program

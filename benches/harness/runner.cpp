@@ -149,7 +149,8 @@ Sample Runner::measure(Entry& entry, int64_t runs) {
                   .samples = 1,
                   .rotation = prepared.rotation,
                   .first_set = first_cold_set(entry),
-                  .compute_units = prepared.compute_units};
+                  .compute_units = prepared.compute_units,
+                  .domain = prepared.domain};
   const Watchdog::Guard guard(watchdog_, entry.name + " " + entry.device());
   const auto samples = entry.workspace->device().measure(program, plan);
   if (prepared.rotation > 1) {
@@ -207,7 +208,8 @@ bool Runner::sample(Entry& entry, int32_t pass) {
     journal_.write(line);
     return true;
   } catch (const Error& error) {
-    fail(entry, error.code() == kUnsupported ? "skip" : "error", error.what());
+    entry.unsupported = error.code() == kUnsupported;
+    fail(entry, entry.unsupported ? "skip" : "error", error.what());
   } catch (const std::exception& error) {
     fail(entry, "error", error.what());
   }

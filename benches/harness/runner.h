@@ -27,6 +27,7 @@ struct Entry {
   int64_t runs = 1;             // of the program in one sample
   std::vector<double> seconds;  // per run, one a sample
   std::string failure;          // why it was skipped or went wrong; empty: neither
+  bool unsupported = false;     // skipped for what this machine is; the run has not failed
   bool done = false;
 
   std::string device() const { return workspace->device().id(); }

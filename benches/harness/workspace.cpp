@@ -13,7 +13,7 @@ constexpr int64_t kMegabyte = int64_t{1} << 20;
 int64_t largest_weight_bytes(const Options& options) {
   if (!options.model) return 0;
   int64_t largest = 0;
-  for (const auto& op : step_ops(*options.model, "f32", {StepSpec::kDecode, 1, 1})) {
+  for (const auto& op : step_ops(*options.model, options.dtype, {StepSpec::kDecode, 1, 1})) {
     largest = std::max(largest, op.work.bytes_read);
   }
   return largest;
@@ -26,13 +26,16 @@ Workspace::Workspace(Device device, const Options& options)
   const DeviceInfo& info = device_.info();
   // Checks don't care where data come from.
   const int64_t caches = options.action == Action::kCheck ? 0 : 4 * info.llc_bytes;
-  const int64_t wanted = std::max({caches, 64 * kMegabyte, largest_weight_bytes(options)});
+  // Whole launches go round a pool: one more than fits must be there, or the rotation falls short.
+  const int64_t launch =
+      std::max(caches > 0 ? kLargestColdBytes : 0, largest_weight_bytes(options));
+  const int64_t wanted = std::max(caches + launch, 64 * kMegabyte);
   // Three pools, and as much again for results and weights.
   const int64_t affordable = info.memory_free_bytes / 6;
   pool_bytes_ = std::min(wanted, affordable) / (2 * kMegabyte) * (2 * kMegabyte);
 }
 
-int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, 256 * kMegabyte); }
+int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, kLargestColdBytes); }
 
 void* Workspace::make(Buffer& buffer, int64_t bytes, uint64_t seed) {
   if (buffer.data() == nullptr) {

@@ -14,6 +14,9 @@
 
 namespace membound {
 
+// The most that one cold launch of a stream takes of a pool.
+inline constexpr int64_t kLargestColdBytes = int64_t{256} << 20;
+
 class Workspace {
  public:
   Workspace(Device device, const Options& options);
@@ -21,15 +24,15 @@ class Workspace {
   const Device& device() const { return device_; }
   const Options& options() const { return options_; }
 
-  // Bytes that one operand must go round to be cold: four times all last-level caches, and at least
-  // 64 MiB; more where one operand of the run is larger. Smaller where memory is short; a bench
-  // that then claims cold data is marked.
+  // Bytes that one operand goes round to be cold: four times all last-level caches and one launch
+  // more, at least 64 MiB. Smaller where memory is short; a bench that then claims cold data is
+  // marked.
   int64_t pool_bytes() const { return pool_bytes_; }
   // Whether `bytes` of rotation are enough to call data cold.
   bool is_cold(int64_t bytes) const { return bytes >= 4 * device_.info().llc_bytes; }
 
   // Pool `index` (0 to 2), made at its first use: high-entropy floats that are valid and normal
-  // both as f32 and as bf16, magnitudes in [2^-8, 1).
+  // as f32, as bf16 (magnitudes in [2^-8, 1)) and as f16 (in [0.5, 2)).
   void* pool(int index);
 
   // As pool(), but of hot_bytes() and apart from the pools, so that hot benches leave no part of
@@ -59,7 +62,7 @@ class Workspace {
   std::map<std::string, std::shared_ptr<void>> shared_;
 };
 
-// Fills device memory with such floats: `count` elements of `dtype` ("f32", "bf16"), times
+// Fills device memory with such floats: `count` elements of `dtype` ("f32", "f16", "bf16"), times
 // `scale`, which must be a power of two.
 void fill_random(const Device& device, void* data, int64_t count, const std::string& dtype,
                  uint64_t seed, double scale = 1.0);

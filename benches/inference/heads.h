@@ -3,11 +3,19 @@
 // together. The cache's layout is private to the two kernels, so each is checked through the other.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "benches/harness/workspace.h"
 #include "benches/inference/model_cases.h"
 #include "benches/model/shape.h"
 
 namespace membound {
+
+// Each of the two is checked through the other.
+inline const std::vector<std::string> kHeadsKernels = {
+    "rope_append/f32", "rope_append/f16", "rope_append/bf16", "attention/f32",
+    "attention/f16",   "attention/bf16",  "fill/f32"};
 
 struct Heads {
   std::string dtype;  // of the cache

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// y[m][n] = x[m][k] times W[n][k] transposed, weights from memory: `gemv` up to 16 rows (decode),
+// y[m][n] = x[m][k] times W[n][k] transposed, weights from memory: `gemv` up to 64 rows (decode),
 // `gemm` above (prefill).
 #pragma once
 

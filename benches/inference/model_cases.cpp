@@ -18,11 +18,16 @@ std::vector<StepSpec> steps_of(const Options& options) {
   return steps;
 }
 
-std::vector<Op> model_ops(const Workspace& workspace, const std::string& name) {
+std::vector<Op> model_ops(const Workspace& workspace, const std::string& name,
+                          const ExtraSteps& extra) {
   const Options& options = workspace.options();
+  std::vector<StepSpec> steps = steps_of(options);
+  if (extra && options.model) {
+    for (const StepSpec& step : extra(options)) steps.push_back(step);
+  }
   std::vector<Op> distinct;
   std::set<std::string> seen;
-  for (const StepSpec& step : steps_of(options)) {
+  for (const StepSpec& step : steps) {
     for (Op& op : step_ops(*options.model, options.dtype, step)) {
       if (op.bench == name && seen.insert(bench_name(op)).second) distinct.push_back(std::move(op));
     }
@@ -30,15 +35,17 @@ std::vector<Op> model_ops(const Workspace& workspace, const std::string& name) {
   return distinct;
 }
 
-std::vector<Case> model_cases(const Workspace& workspace, const std::string& name) {
+std::vector<Case> model_cases(const Workspace& workspace, const std::string& name,
+                              const ExtraSteps& extra) {
   std::vector<Case> cases;
-  for (const Op& op : model_ops(workspace, name)) cases.push_back(op.shape);
+  for (const Op& op : model_ops(workspace, name, extra)) cases.push_back(op.shape);
   return cases;
 }
 
-Op model_op(const Workspace& workspace, const std::string& name, const Case& c) {
+Op model_op(const Workspace& workspace, const std::string& name, const Case& c,
+            const ExtraSteps& extra) {
   const Bench bench{.family = "inference", .name = name};
-  for (const Op& op : model_ops(workspace, name)) {
+  for (const Op& op : model_ops(workspace, name, extra)) {
     if (bench_name(op) == case_name(bench, c)) return op;
   }
   throw Error("the model has no " + case_name(bench, c));
@@ -46,18 +53,19 @@ Op model_op(const Workspace& workspace, const std::string& name, const Case& c) 
 
 Bench kernel_bench(const std::string& name, const std::string& question,
                    const std::vector<std::string>& kernels,
-                   std::function<Prepared(Workspace&, const Case&)> prepare) {
-  const auto with_work = [name, prepare](Workspace& workspace, const Case& c) {
+                   std::function<Prepared(Workspace&, const Case&)> prepare,
+                   const ExtraSteps& extra) {
+  const auto with_work = [name, prepare, extra](Workspace& workspace, const Case& c) {
     Prepared prepared = prepare(workspace, c);
     prepared.kernel = name + (c.dtype == "none" ? "" : "/" + c.dtype);
-    prepared.work = model_op(workspace, name, c).work;
+    prepared.work = model_op(workspace, name, c, extra).work;
     return prepared;
   };
   return {.family = "inference",
           .name = name,
           .question = question,
           .stage = Stage::kKernel,
-          .cases = [name](Workspace& workspace) { return model_cases(workspace, name); },
+          .cases = [name, extra](Workspace& w) { return model_cases(w, name, extra); },
           .kernels = kernels,
           .prepare = with_work};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benches/model/program.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "benches/harness/workspace.h"
@@ -11,9 +12,12 @@ namespace {
 
 constexpr int64_t kCacheBlock = 16;  // tokens
 
-// Keeps activations near one: elements are about 0.31 in root mean square, see fill.cpu.cpp.
+// Keeps activations near one: elements are about 0.31 in root mean square, see random_bits.h. f16
+// would lose the smallest of them below 2^-6.
 double weight_scale(int64_t fan_in) {
-  return std::exp2(std::round(std::log2(1 / (0.31 * std::sqrt(static_cast<double>(fan_in))))));
+  const double exponent =
+      std::round(std::log2(1 / (0.31 * std::sqrt(static_cast<double>(fan_in)))));
+  return std::exp2(std::max(exponent, -6.0));
 }
 
 Buffer random_buffer(const Device& device, int64_t count, const std::string& dtype, uint64_t seed,

@@ -1,29 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benches/model/reference.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
 namespace membound::reference {
 
+namespace {
+
+// Finite ones only.
+double half_value(uint32_t bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31);
+  const double mantissa = (bits & 1023) / 1024.0;
+  const double magnitude =
+      exponent == 0 ? std::ldexp(mantissa, -14) : std::ldexp(1 + mantissa, exponent - 15);
+  return (bits & 0x8000u) != 0 ? -magnitude : magnitude;
+}
+
+}  // namespace
+
 Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype) {
-  const bool narrow = dtype == "bf16";
-  Vector values(bytes.size() / (narrow ? 2 : 4));
+  const size_t size = dtype == "f32" ? 4 : 2;
+  Vector values(bytes.size() / size);
   for (size_t i = 0; i < values.size(); ++i) {
     uint32_t bits = 0;
-    std::memcpy(&bits, bytes.data() + i * (narrow ? 2 : 4), narrow ? 2 : 4);
-    values[i] = std::bit_cast<float>(narrow ? bits << 16 : bits);
+    std::memcpy(&bits, bytes.data() + i * size, size);
+    values[i] = dtype == "f16" ? half_value(bits)
+                               : std::bit_cast<float>(dtype == "bf16" ? bits << 16 : bits);
   }
   return values;
 }
 
 double round_to(double value, const std::string& dtype) {
   const auto single = static_cast<float>(value);
-  if (dtype != "bf16") return single;
+  if (dtype == "f32" || value == 0) return single;
+  if (dtype == "f16") {
+    // To a multiple of the last of 11 bits, which are fewer below 2^-14.
+    const double step = std::ldexp(1.0, std::max(std::ilogb(value), -14) - 10);
+    return std::nearbyint(value / step) * step;
+  }
   const auto bits = std::bit_cast<uint32_t>(single);
   const uint32_t even = (bits >> 16) & 1;
   return std::bit_cast<float>((bits + 0x7fff + even) & 0xffff0000u);
+}
+
+Vector round_all(Vector values, const std::string& dtype) {
+  for (double& value : values) value = round_to(value, dtype);
+  return values;
 }
 
 Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k) {
@@ -105,24 +130,28 @@ Vector Sequence::attention(int64_t layer, Vector qkv) {
                 shape_.kv_heads, d);
 }
 
-Vector Sequence::next(int64_t token) {
+Vector Sequence::next(int64_t token, bool rounds) {
   const int64_t hidden = shape_.hidden;
   const int64_t inner = shape_.intermediate;
   const auto row = weights_.embedding.begin() + token * hidden;
   Vector x(row, row + hidden);
+  const auto project = [rounds](const Vector& in, const Vector& w, int64_t n) {
+    const auto k = static_cast<int64_t>(in.size());
+    return rounds ? matmul(round_all(in, "bf16"), w, 1, n, k) : matmul(in, w, 1, n, k);
+  };
   const auto add = [&x](const Vector& y) {
     for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
   };
   for (int64_t l = 0; l < shape_.layers; ++l) {
     const auto& w = weights_.layers[l];
     const Vector normed = rmsnorm(x, w.attn_norm, 1, shape_.norm_epsilon);
-    const Vector attended = attention(l, matmul(normed, w.qkv, 1, shape_.qkv_rows(), hidden));
-    add(matmul(attended, w.o, 1, hidden, shape_.heads * shape_.head_dim));
+    const Vector attended = attention(l, project(normed, w.qkv, shape_.qkv_rows()));
+    add(project(attended, w.o, hidden));
     const Vector gate_up =
-        matmul(rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), w.gate_up, 1, 2 * inner, hidden);
+        project(rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), w.gate_up, 2 * inner);
     Vector activated(inner);
     for (int64_t i = 0; i < inner; ++i) activated[i] = silu(gate_up[i]) * gate_up[inner + i];
-    add(matmul(activated, w.down, 1, hidden, inner));
+    add(project(activated, w.down, hidden));
   }
   ++position_;
   const Vector last = rmsnorm(x, weights_.final_norm, 1, shape_.norm_epsilon);

@@ -14,10 +14,11 @@ namespace membound::reference {
 
 using Vector = std::vector<double>;
 
-// Elements of host memory that holds `dtype` ("f32", "bf16").
+// Elements of host memory that holds `dtype` ("f32", "f16", "bf16").
 Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype);
 // The nearest value that `dtype` can hold (ties to even).
 double round_to(double value, const std::string& dtype);
+Vector round_all(Vector values, const std::string& dtype);
 
 // x[m][k] times w[n][k] transposed: [m][n].
 Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k);
@@ -42,8 +43,9 @@ struct Weights {
 class Sequence {
  public:
   Sequence(const Shape& shape, const Weights& weights, const std::string& dtype);
-  // Runs one token and returns the logits [vocab].
-  Vector next(int64_t token);
+  // Runs one token and returns the logits [vocab]. Where it `rounds`, the layers' matmuls take
+  // their activations as bf16.
+  Vector next(int64_t token, bool rounds = false);
 
  private:
   Vector attention(int64_t layer, Vector qkv);

@@ -37,7 +37,7 @@ class Builder {
  private:
   void add(const std::string& name, const std::string& bench, const std::string& dtype, Keys keys,
            Work work, int64_t flops = 0) {
-    work.flops["f32"] = flops;
+    work.flops["f32"] += flops;
     ops_.push_back({name, bench, {dtype, std::move(keys)}, layer_, work});
   }
 
@@ -55,7 +55,7 @@ class Builder {
 
   void matmul(const std::string& name, int64_t m, int64_t n, int64_t k, bool accumulate) {
     add(name, m <= kGemvRows ? "gemv" : "gemm", dtype_, {{"m", m}, {"n", n}, {"k", k}},
-        matmul_work(m, n, k, accumulate, dtype_), 2 * m * n * k);
+        matmul_work(m, n, k, accumulate, dtype_));
   }
 
   Keys head_keys(bool with_context) const {
@@ -103,16 +103,17 @@ class Builder {
 
 }  // namespace
 
-int64_t element_bytes(const std::string& dtype) { return dtype == "bf16" ? 2 : 4; }
+int64_t element_bytes(const std::string& dtype) { return dtype == "f32" ? 4 : 2; }
 
 std::vector<Op> step_ops(const Shape& shape, const std::string& dtype, const StepSpec& step) {
   return Builder(shape, dtype, step).build();
 }
 
 Work matmul_work(int64_t m, int64_t n, int64_t k, bool accumulate, const std::string& dtype) {
-  return {.bytes_read = n * k * element_bytes(dtype),
-          .activation_bytes = kActivationBytes * (m * k + m * n * (accumulate ? 2 : 1)),
-          .flops = {{"f32", 2 * m * n * k}}};
+  Work work{.bytes_read = n * k * element_bytes(dtype),
+            .activation_bytes = kActivationBytes * (m * k + m * n * (accumulate ? 2 : 1))};
+  work.flops[dtype] = 2 * m * n * k;
+  return work;
 }
 
 Work total(const std::vector<Op>& ops) {

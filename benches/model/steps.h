@@ -33,11 +33,12 @@ struct Op {
 };
 
 // Rows above which a matmul is measured and run as `gemm`, not as `gemv`.
-inline constexpr int64_t kGemvRows = 16;
+inline constexpr int64_t kGemvRows = 64;
 
 std::vector<Op> step_ops(const Shape& shape, const std::string& dtype, const StepSpec& step);
 
-// x[m][k] times W[n][k] transposed, added to what is there where `accumulate`.
+// x[m][k] times W[n][k] transposed, added to what is there where `accumulate`. Its flops are those
+// of the weights' type: that decides which units may do them.
 Work matmul_work(int64_t m, int64_t n, int64_t k, bool accumulate, const std::string& dtype);
 
 Work total(const std::vector<Op>& ops);

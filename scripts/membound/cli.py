@@ -29,7 +29,7 @@ Tolerance = Annotated[
         help="Exit with 1 when a residual of the finest tier (K, else C, else P) is larger.",
     ),
 ]
-Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16 or f32.")]
+Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16, f16 or f32.")]
 Model = Annotated[
     str, typer.Option(help="Catalogue id, or the path of a Hugging Face config.json.")
 ]
@@ -211,6 +211,54 @@ def _write_report(record: Any, folder: Path, as_json: bool) -> None:
         print(f"membound: no report: {' '.join(str(error).split())}", file=sys.stderr)
     else:
         print(f"report: {path}", file=where)
+
+
+@app.command()
+def peers(
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATH",
+            help="likwid-bench, stream, babelstream or mixbench, and its program. Repeatable.",
+        ),
+    ] = None,
+    works: Annotated[
+        str | None, typer.Option(help="Such as read,triad/f32; default: all that both do.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    seconds: Annotated[
+        float, typer.Option(min=0.05, max=60, help="Of each kernel in each round.")
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the order within rounds.")] = 0,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a process counts as hung.")
+    ] = 120.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for peers.json, with every round's values.")
+    ] = None,
+    as_json: JsonFlag = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when a lower bound is below 0.97.")
+    ] = False,
+) -> None:
+    """Compare with the peers that are installed, interleaved, as ratios with intervals."""
+    from membound import paths
+    from membound.peers import registry, result, session, table
+
+    wanted = session.parse_works(works)
+    named = registry.parse_named(peer or [])
+    paths.bench_program()
+    request = session.Request(named, wanted, rounds, seconds, seed, timeout, out)
+    document = session.Session(request).execute()
+    if as_json:
+        _print_json(document)
+    else:
+        table.print_document(document)
+    if document["reason"]:
+        where = f"; what was measured is in {out}" if out else ""
+        raise MemboundError(f"partial: {document['reason']}{where}")
+    slower = any(row["interval95"][0] < result.EQUAL for row in document["ratios"])
+    raise typer.Exit(1 if strict and slower else 0)
 
 
 def _print_comparisons(comparisons: list[Any], as_json: bool, tolerance: float | None) -> int:

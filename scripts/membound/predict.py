@@ -25,7 +25,7 @@ def predict_steps(record: Record, steps: list[work.Step]) -> Prediction:
     }
     # Through JSON before hashing: keys that are numbers here are text there, and sort otherwise.
     inputs = json.loads(json.dumps(used))
-    types = {kind for s in steps for x in s.launches for kind in tiers.flops_by_type(x.work)}
+    types = {kind for s in steps for x in s.launches for kind in x.work.flops_by_type}
     notes = [NOTE]
     for name, ceilings in devices.items():
         notes += [f"{name}: {text}" for text in _notes(ceilings, sorted(types))]

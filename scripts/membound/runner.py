@@ -19,8 +19,8 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
-    # A kill -9 of this process must not leave one behind that loads the machine.
+def die_with_parent() -> None:
+    """In a child before exec: it is killed when this process ends, however that ends."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -65,7 +65,7 @@ def run(
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,  # Ctrl-C reaches it once, through us
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         except OSError as error:
             raise CannotMeasure(f"cannot start {command[0]}: {error.strerror}") from None

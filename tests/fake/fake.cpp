@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <string>
+#include <utility>
 
 #include "backends/error.h"
 #include "tests/fake/script.h"
@@ -70,13 +72,25 @@ void copy(int32_t, void* target, const void* source, int64_t bytes, Status* stat
 const void* find_kernel(const char* name) { return cpu().find_kernel(name); }
 const char* kernel_name(int32_t index) { return cpu().kernel_name(index); }
 
+// Streams, and the elements that each moves for one result.
+constexpr std::pair<const char*, double> kStreams[] = {
+    {"write", 1}, {"copy", 2}, {"scale", 2}, {"update", 2}, {"dot", 2}, {"add", 3}, {"triad", 3}};
+
 // Bytes that a launch moves, told from its kernel's name; 0 for those that stay in caches.
 double launch_bytes(const Launch& launch) {
-  const auto is = [&](const char* name) { return launch.kernel == find_kernel(name); };
+  const auto is = [&](const char* name) {
+    return launch.kernel != nullptr && launch.kernel == find_kernel(name);
+  };
   const auto& n = launch.args.n;
-  if (is("read/f32")) return static_cast<double>(n[0]);
-  if (is("copy/f32")) return 8.0 * static_cast<double>(n[0]);
-  if (is("triad/f32")) return 12.0 * static_cast<double>(n[0]);
+  if (is("read/f32") || is("saturation/f32")) return static_cast<double>(n[0]);
+  if (is("chase")) return 64.0 * static_cast<double>(n[1]);
+  for (const auto& [name, elements] : kStreams) {
+    for (const auto& [type, bytes] : {std::pair{"/f32", 4.0}, std::pair{"/f64", 8.0}}) {
+      const std::string kernel = std::string(name) + type;
+      if (!is(kernel.c_str()) && !is((kernel + "/nt").c_str())) continue;
+      return elements * bytes * static_cast<double>(n[0]);
+    }
+  }
   if (is("gemv/bf16") || is("gemm/bf16")) return 2.0 * static_cast<double>(n[1] * n[2]);
   if (is("gemv/f32") || is("gemm/f32")) return 4.0 * static_cast<double>(n[1] * n[2]);
   return 0;

@@ -24,7 +24,7 @@ def refused(done, *words):
         (("run", "--fly"), "--fly"),
         (("run", "--profile", "huge"), "quick, standard, full"),
         (("run", "--model", "Lama-3.2-1B"), "did you mean Llama-3.2-1B"),
-        (("run", "--dtype", "int3"), "bf16, f32"),
+        (("run", "--dtype", "int3"), "bf16, f16, f32"),
         (("run", "--device", "gpu"), "membound list"),
         (("run", "--batch", "0"), "--batch"),
         (("run", "--batch", "1,,4"), "--batch"),

@@ -31,12 +31,12 @@ shapes = st.builds(
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
-@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+@pytest.mark.parametrize("dtype", ["bf16", "f16", "f32"])
 @pytest.mark.parametrize("model", MODELS)
 def test_work_equals_the_measuring_programs(model, dtype):
     flags = [f"--model={model}", f"--dtype={dtype}", "--batch=1,4,32", "--context=1,128,2048"]
     done = subprocess.run(
-        [PROGRAM, "--print-work", *flags, "--prefill=17,512"],
+        [PROGRAM, "--print-work", *flags, "--prefill=17,65,512"],
         capture_output=True,
         text=True,
         timeout=30,
@@ -60,7 +60,7 @@ def test_work_equals_the_measuring_programs(model, dtype):
         assert program["kv_bytes"] == work.kv_bytes(found, dtype, batch, step.context)
 
 
-@given(shapes, st.sampled_from(["bf16", "f32"]), st.integers(1, 64), st.integers(1, 4096))
+@given(shapes, st.sampled_from(["bf16", "f16", "f32"]), st.integers(1, 64), st.integers(1, 4096))
 def test_decode_reads_every_weight_once_and_the_cache_of_the_context(s, dtype, batch, context):
     total = work.decode(s, dtype, batch, context).total
     element = work.ELEMENT_BYTES[dtype]
@@ -90,8 +90,18 @@ def test_f32_moves_twice_the_weight_bytes_of_bf16_with_the_same_flops(s, batch, 
     assert full.flops == half.flops
 
 
-def test_matmul_is_a_gemv_up_to_16_rows():
+@given(shapes, st.sampled_from(["bf16", "f16"]), st.integers(1, 8), st.integers(1, 1024))
+def test_products_with_weights_count_as_flops_of_their_type(s, dtype, batch, context):
+    by_type = work.decode(s, dtype, batch, context).total.flops_by_type
+    used = work.weight_bytes(s, dtype) - 4 * s.hidden_size * (2 * s.layers + 1)
+    embedding = s.vocab_size * s.hidden_size * 2
+    used -= 0 if s.tie_word_embeddings else embedding
+    assert by_type[dtype] == batch * used  # two flops for each two bytes
+    assert set(by_type) == {dtype, "f32"}
+
+
+def test_matmul_is_a_gemv_up_to_64_rows():
     found, _ = shape.load("Llama-3.2-1B")
-    names = {b: work.decode(found, "bf16", b, 128).launches[2].bench for b in (16, 17)}
-    assert names[16] == "inference/gemv/bf16/m:16/n:3072/k:2048"
-    assert names[17] == "inference/gemm/bf16/m:17/n:3072/k:2048"
+    names = {b: work.decode(found, "bf16", b, 128).launches[2].bench for b in (64, 65)}
+    assert names[64] == "inference/gemv/bf16/m:64/n:3072/k:2048"
+    assert names[65] == "inference/gemm/bf16/m:65/n:3072/k:2048"

@@ -10,6 +10,7 @@ static const BenchRegistrar registrar(stream_bench({
     .writes = 1,
     .flops_per_element = 0,
     .reference = [](double b, double) { return b; },
+    .headline = true,
 }));
 
 }  // namespace membound

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// a[i] = b[i]; 8 bytes an element, 4 more where stores fetch lines.
+// a[i] = b[i]; two elements moved, a third where stores fetch lines.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "benches/bandwidth/copy/copy.cpu.cpp"
 #include <hwy/foreach_target.h>
@@ -8,15 +8,13 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
-static void Copy(const Args& args, Team team) {
-  map<1>(args, team, [](auto, auto b) { return b; });
+MEMBOUND_STREAM(Copy, 1, b)
 }
-}  // namespace membound::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace membound::cpu {
-HWY_EXPORT(Copy);
-MEMBOUND_CPU_KERNEL("copy/f32", Copy);
+MEMBOUND_STREAM_KERNEL("copy/f32", CopyF32);
+MEMBOUND_STREAM_KERNEL("copy/f32/nt", CopyF32Nt);
 }  // namespace membound::cpu
 #endif

@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ceiling of decode: one stream in, nothing out. The kernel folds 32-bit words with XOR, the
 // cheapest operation that has to see each byte, so that the sum can be checked exactly.
+#include "benches/bandwidth/fold.h"
 #include "benches/bandwidth/stream.h"
 #include "benches/harness/workspace.h"
 
 namespace membound {
 namespace {
-
-constexpr int64_t kSlots = 4096;  // partial sums; a kernel may use any of them
-
-uint32_t fold(const std::vector<uint32_t>& words) {
-  uint32_t sum = 0;
-  for (const uint32_t word : words) sum ^= word;
-  return sum;
-}
-
-Check check_read(const Device& device, Launch launch) {
-  const int64_t words = std::min<int64_t>(launch.args.n[0] / 4 - 1, 100003);
-  launch.args.n[0] = words * 4;
-  const std::vector<uint32_t> zeros(kSlots);
-  device.copy(launch.args.buffer[1].data, zeros.data(), kSlots * 4);
-  device.run({.launches = &launch, .count = 1, .ordered = 1});
-  const auto slots = device.to_host<uint32_t>(launch.args.buffer[1].data, kSlots);
-  const auto data = device.to_host<uint32_t>(launch.args.buffer[0].data, words);
-  const bool same = fold(slots) == fold(data);
-  return {.ok = same, .what = "XOR of all words", .max_error = same ? 0.0 : 1.0, .bound = 0};
-}
 
 // Beside all units, fewer of them: where that is as fast, memory is saturated.
 std::vector<Case> cases(Workspace& workspace) {
@@ -48,12 +29,12 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   const Device& device = workspace.device();
   Prepared prepared;
   prepared.kernel = "read/f32";
-  prepared.buffers.push_back(device.alloc(kSlots * 4));
+  prepared.buffers.push_back(device.alloc(kFoldSlots * 4));
   prepared.launches = {
       {.kernel = device.need_kernel("read/f32"),
        .args = {.buffer = {{cold ? workspace.pool(0) : workspace.hot(0), cold ? bytes : 0},
                            {prepared.buffers[0].data(), 0}},
-                .n = {bytes, kSlots}},
+                .n = {bytes, kFoldSlots}},
        .depends = -1}};
   prepared.work = {.bytes_read = bytes};
   prepared.cold = cold;
@@ -61,7 +42,7 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   prepared.footprint_bytes = prepared.rotation * bytes;
   prepared.compute_units = static_cast<int32_t>(integer_or_zero(c, "threads"));
   prepared.check = [&workspace, launch = prepared.launches[0]] {
-    return check_read(workspace.device(), launch);
+    return check_fold(workspace.device(), launch);
   };
   return prepared;
 }

@@ -10,6 +10,7 @@ static const BenchRegistrar registrar(stream_bench({
     .writes = 1,
     .flops_per_element = 2,
     .reference = [](double b, double c) { return b + kStreamScalar * c; },
+    .headline = true,
 }));
 
 }  // namespace membound

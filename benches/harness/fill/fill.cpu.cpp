@@ -14,24 +14,36 @@ HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
-// Plain loops: the compiler turns them into vectors for each target.
-void FillBf16(const Args& args, Team team) {
+// Plain loops: the compiler turns them into vectors for each target. `bits` makes an element from
+// 16 random bits; `move` is added to it and shifts the exponent.
+template <typename Bits>
+void FillPairs(const Args& args, Team team, Bits bits, uint32_t move) {
   uint32_t* out = pointer<uint32_t>(args, 0);  // pairs
   const Range range = share(args.n[0] / 2, 16, team);
   const uint32_t seed = mix(static_cast<uint32_t>(args.n[1]));
-  // A power of two moves the exponent only.
-  const int32_t shift = __builtin_ilogb(args.scalar[0]);
-  const uint32_t move = static_cast<uint32_t>(shift) << 7;
   for (int64_t i = range.begin; i < range.end; ++i) {
     const uint32_t random = mix(static_cast<uint32_t>(i) ^ seed);
-    const uint32_t low = float_bits(random & 0xffffu) + move;
-    const uint32_t high = float_bits(random >> 16) + move;
+    const uint32_t low = bits(random & 0xffffu) + move;
+    const uint32_t high = bits(random >> 16) + move;
     out[i] = (low & 0xffffu) | high << 16;
   }
   if (team.thread == 0 && args.n[0] % 2 != 0) {
     pointer<uint16_t>(args, 0)[args.n[0] - 1] =
-        static_cast<uint16_t>(float_bits(mix(seed) & 0xffffu) + move);
+        static_cast<uint16_t>(bits(mix(seed) & 0xffffu) + move);
   }
+}
+
+// A power of two moves the exponent only.
+uint32_t Shift(const Args& args) { return static_cast<uint32_t>(__builtin_ilogb(args.scalar[0])); }
+
+void FillBf16(const Args& args, Team team) {
+  FillPairs(
+      args, team, [](uint32_t random) { return float_bits(random); }, Shift(args) << 7);
+}
+
+void FillF16(const Args& args, Team team) {
+  FillPairs(
+      args, team, [](uint32_t random) { return half_bits(random); }, Shift(args) << 10);
 }
 
 void FillF32(const Args& args, Team team) {
@@ -53,8 +65,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace membound::cpu {
 HWY_EXPORT(FillBf16);
+HWY_EXPORT(FillF16);
 HWY_EXPORT(FillF32);
 MEMBOUND_CPU_KERNEL("fill/bf16", FillBf16);
+MEMBOUND_CPU_KERNEL("fill/f16", FillF16);
 MEMBOUND_CPU_KERNEL("fill/f32", FillF32);
 }  // namespace membound::cpu
 #endif

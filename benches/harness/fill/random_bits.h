@@ -25,4 +25,9 @@ MEMBOUND_BOTH_SIDES inline uint32_t float_bits(uint32_t random) {
   return (random & 0x8000u) | (119u + ((random >> 7) & 7u)) << 7 | (random & 0x7fu);
 }
 
+// The same range in f16, whose exponent is biased by 15.
+MEMBOUND_BOTH_SIDES inline uint32_t half_bits(uint32_t random) {
+  return (random & 0x8000u) | (7u + ((random >> 10) & 7u)) << 10 | (random & 0x3ffu);
+}
+
 }  // namespace membound

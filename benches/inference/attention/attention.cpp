@@ -24,10 +24,19 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   return prepared;
 }
 
+// How the rate changes with the length of what one launch streams.
+std::vector<StepSpec> longer_contexts(const Options& options) {
+  std::vector<int64_t> contexts;
+  if (options.profile == "standard") contexts = {512, 2048, 8192};
+  if (options.profile == "full") contexts = {128, 512, 2048, 8192, 32768};
+  std::vector<StepSpec> steps;
+  for (const int64_t context : contexts) steps.push_back({StepSpec::kDecode, 1, context});
+  return steps;
+}
+
 const BenchRegistrar registrar(kernel_bench(
     "attention", "new tokens attend to a cache in memory, queries of a group share its loads",
-    {"rope_append/f32", "rope_append/bf16", "attention/f32", "attention/bf16", "fill/f32"},
-    prepare));
+    kHeadsKernels, prepare, longer_contexts));
 
 }  // namespace
 }  // namespace membound

@@ -218,6 +218,7 @@ void attention(const Args& args, Team team) {
 }
 
 void attention_bf16(const Args& args, Team team) { attention<uint16_t>(args, team); }
+void attention_f16(const Args& args, Team team) { attention<Half>(args, team); }
 void attention_f32(const Args& args, Team team) { attention<float>(args, team); }
 
 }  // namespace
@@ -227,8 +228,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace membound::cpu {
 HWY_EXPORT(attention_bf16);
+HWY_EXPORT(attention_f16);
 HWY_EXPORT(attention_f32);
 MEMBOUND_CPU_KERNEL("attention/bf16", attention_bf16);
+MEMBOUND_CPU_KERNEL("attention/f16", attention_f16);
 MEMBOUND_CPU_KERNEL("attention/f32", attention_f32);
 }  // namespace membound::cpu
 #endif

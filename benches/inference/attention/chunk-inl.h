@@ -32,7 +32,8 @@ constexpr int64_t tile_start(int64_t index, int64_t count) {
 }
 
 // Elements i and i + 1 of the keys at kLanes positions from `lane` of a block; i is even.
-HWY_INLINE void load_keys(const float* block, int64_t i, int64_t lane, Vector& a, Vector& b) {
+template <typename T>
+HWY_INLINE void load_keys(const T* block, int64_t i, int64_t lane, Vector& a, Vector& b) {
   a = load(block + i * kCacheBlock + lane);
   b = load(block + (i + 1) * kCacheBlock + lane);
 }
@@ -43,8 +44,9 @@ HWY_INLINE void load_keys(const uint16_t* block, int64_t i, int64_t lane, Vector
   b = upper_half(words);
 }
 
-// kValueStep elements of a value: in order for f32, even ones first for bf16.
-HWY_INLINE void load_values(const float* v, Vector& a, Vector& b) {
+// kValueStep elements of a value: in order, even ones first for bf16.
+template <typename T>
+HWY_INLINE void load_values(const T* v, Vector& a, Vector& b) {
   a = load(v);
   b = load(v + kLanes);
 }
@@ -62,7 +64,7 @@ int64_t value_index(int64_t i, int64_t d) {
   const int64_t step = i / kValueStep;
   const int64_t start = std::max<int64_t>(0, std::min(step * kValueStep, d - kValueStep));
   const int64_t in = i - start;
-  return step * kValueStep + (sizeof(T) == 2 ? in / 2 + in % 2 * kLanes : in);
+  return step * kValueStep + (kInPairs<T> ? in / 2 + in % 2 * kLanes : in);
 }
 
 // score[query][position] of kQueries queries for kVectors vectors of positions.
@@ -162,7 +164,7 @@ void sum_values(const float* weight, const float* shrink, const T* v, const T* u
   // A head smaller than a step is copied to where a step may be read.
   T small[kChunk * kValueStep];
   if (d < kValueStep) {
-    std::fill(small, small + count * kValueStep, T(0));
+    std::fill(small, small + count * kValueStep, T{});
     for (int64_t j = 0; j < count; ++j)
       std::copy(v + j * d, v + (j + 1) * d, small + j * kValueStep);
   }

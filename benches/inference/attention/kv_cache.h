@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "benches/inference/kernels/half.h"
+
 namespace membound::cpu {
 
 // Keys of 16 positions lie together, so that a vector holds one element of each and scores need no
@@ -15,7 +17,7 @@ inline constexpr int64_t kCacheBlock = 16;
 template <typename T>
 constexpr int64_t key_index(int64_t position, int64_t i, int64_t d) {
   const int64_t block = position / kCacheBlock * kCacheBlock * d, lane = position % kCacheBlock;
-  if (sizeof(T) == 4) return block + i * kCacheBlock + lane;
+  if (!kInPairs<T>) return block + i * kCacheBlock + lane;
   return block + i / 2 * 2 * kCacheBlock + lane * 2 + i % 2;
 }
 

@@ -56,7 +56,8 @@ Prepared prepare(Workspace& workspace, const Case& c) {
 }
 
 const BenchRegistrar registrar(kernel_bench("embed", "gather of embedding rows from memory",
-                                            {"embed/f32", "embed/bf16", "fill/bf16"}, prepare));
+                                            {"embed/f32", "embed/f16", "embed/bf16", "fill/bf16"},
+                                            prepare));
 
 }  // namespace
 }  // namespace membound

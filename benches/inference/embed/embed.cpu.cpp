@@ -42,6 +42,7 @@ void embed(const Args& args, Team team) {
 }
 
 void embed_bf16(const Args& args, Team team) { embed<uint16_t>(args, team); }
+void embed_f16(const Args& args, Team team) { embed<Half>(args, team); }
 void embed_f32(const Args& args, Team team) { embed<float>(args, team); }
 
 }  // namespace
@@ -51,8 +52,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace membound::cpu {
 HWY_EXPORT(embed_bf16);
+HWY_EXPORT(embed_f16);
 HWY_EXPORT(embed_f32);
 MEMBOUND_CPU_KERNEL("embed/bf16", embed_bf16);
+MEMBOUND_CPU_KERNEL("embed/f16", embed_f16);
 MEMBOUND_CPU_KERNEL("embed/f32", embed_f32);
 }  // namespace membound::cpu
 #endif

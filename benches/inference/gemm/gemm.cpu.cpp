@@ -93,6 +93,7 @@ void gemm(const Args& args, Team team) {
 }
 
 void gemm_bf16(const Args& args, Team team) { gemm<uint16_t>(args, team); }
+void gemm_f16(const Args& args, Team team) { gemm<Half>(args, team); }
 void gemm_f32(const Args& args, Team team) { gemm<float>(args, team); }
 
 }  // namespace
@@ -100,10 +101,34 @@ void gemm_f32(const Args& args, Team team) { gemm<float>(args, team); }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include "backends/cpu/isa.h"
+#include "benches/inference/gemm/gemm.cpu.h"
+#include "benches/inference/kernels/bf16_matmul.h"
+
 namespace membound::cpu {
 HWY_EXPORT(gemm_bf16);
+HWY_EXPORT(gemm_f16);
 HWY_EXPORT(gemm_f32);
-MEMBOUND_CPU_KERNEL("gemm/bf16", gemm_bf16);
-MEMBOUND_CPU_KERNEL("gemm/f32", gemm_f32);
+
+void matmul_bf16(const Args& args, Team team) {
+#if defined(__x86_64__)
+  if (extensions().amx_bf16) return amx_matmul_bf16(args, team);
+  if (extensions().avx512_bf16) return dot_matmul_bf16(args, team);
+#endif
+  HWY_DYNAMIC_DISPATCH(gemm_bf16)(args, team);
+}
+
+void matmul_f16(const Args& args, Team team) {
+#if defined(__x86_64__)
+  if (extensions().amx_bf16) return amx_matmul_f16(args, team);
+#endif
+  HWY_DYNAMIC_DISPATCH(gemm_f16)(args, team);
+}
+
+void matmul_f32(const Args& args, Team team) { HWY_DYNAMIC_DISPATCH(gemm_f32)(args, team); }
+
+static const Registrar bf16("gemm/bf16", matmul_bf16);
+static const Registrar f16("gemm/f16", matmul_f16);
+static const Registrar f32("gemm/f32", matmul_f32);
 }  // namespace membound::cpu
 #endif

@@ -76,9 +76,14 @@ HWY_INLINE void store_column(WordVector words, const uint16_t*, float* out) {
   hn::StoreU(lower_half(words), Floats(), out);
   hn::StoreU(upper_half(words), Floats(), out + kPanel);
 }
+HWY_INLINE void store_column(WordVector words, const Half*, float* out) {
+  hn::StoreU(lower_f16(words), Floats(), out);
+  hn::StoreU(upper_f16(words), Floats(), out + kPanel);
+}
 
-// kLanes rows by kLanes words of weights to columns of f32. bf16 moves in pairs, which halves the
-// shuffles, and each line is loaded once: rows 4 KiB apart fall into the same set of the L1.
+// kLanes rows by kLanes words of weights to columns of f32. bf16 and f16 move in pairs, which
+// halves the shuffles, and each line is loaded once: rows 4 KiB apart fall into the same set of the
+// L1.
 template <typename T>
 HWY_NOINLINE void pack_square(const T* w, int64_t stride, float* out) {
   WordVector v[kLanes];

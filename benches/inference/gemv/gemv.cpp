@@ -5,28 +5,32 @@
 namespace membound {
 namespace {
 
-// Beyond what the steps use: how the rate falls with the number of rows, in both types.
+// Beyond what the steps use: how the rate falls with the number of rows, in every type.
 std::vector<Case> extra_cases(Workspace& workspace) {
   const Options& options = workspace.options();
   if (!options.model) return {};
   const Shape& s = *options.model;
   if (options.profile == "quick") {
     return {{"f32", {{"m", 1}, {"n", 2 * s.intermediate}, {"k", s.hidden}}},
-            {"bf16", {{"m", kGemvRows}, {"n", 2 * s.intermediate}, {"k", s.hidden}}}};
+            {"bf16", {{"m", 16}, {"n", 2 * s.intermediate}, {"k", s.hidden}}}};
+  }
+  std::vector<std::pair<int64_t, int64_t>> matrices = {{2 * s.intermediate, s.hidden}};
+  if (options.profile == "full") {
+    matrices.insert(matrices.end(), {{s.hidden, s.intermediate}, {s.qkv_rows(), s.hidden}});
   }
   std::vector<Case> cases;
-  for (const char* dtype : {"bf16", "f32"}) {
-    for (const int64_t m : {1, 2, 4, 8, 16}) {
-      cases.push_back({dtype, {{"m", m}, {"n", 2 * s.intermediate}, {"k", s.hidden}}});
-      cases.push_back({dtype, {{"m", m}, {"n", s.hidden}, {"k", s.intermediate}}});
-      cases.push_back({dtype, {{"m", m}, {"n", s.qkv_rows()}, {"k", s.hidden}}});
+  for (const char* dtype : {"bf16", "f16", "f32"}) {
+    for (const auto& [n, k] : matrices) {
+      for (const int64_t m : {1, 2, 4, 8, 16, 32, 64}) {
+        cases.push_back({dtype, {{"m", m}, {"n", n}, {"k", k}}});
+      }
     }
   }
   return cases;
 }
 
 const BenchRegistrar registrar(matmul_bench(
-    "gemv", "m rows times a matrix from memory, m up to 16: what decode does most", extra_cases));
+    "gemv", "m rows times a matrix from memory, m up to 64: what decode does most", extra_cases));
 
 }  // namespace
 }  // namespace membound

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // y[m][N] = (accumulate ? y : 0) + x[m][K] . W[N][K]^T for few tokens: weights stream once.
-// Buffers: 0 W, 1 x, 2 y. Sizes: m (1..16), N, K, accumulate.
+// Buffers: 0 W, 1 x, 2 y. Sizes: m (1..64), N, K, accumulate.
 //
 //   for (j = 0; j < m; ++j)
 //     for (n = 0; n < N; ++n) {
@@ -26,13 +26,15 @@ namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kAhead = 2560;       // bytes that are prefetched ahead in a row
+constexpr int64_t kAheadOfOne = 1024;  // the same of f32 with a single token
 constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
 
-// Two vectors of weights: the next ones of f32, even and odd elements of bf16, which is one
-// operation each where the order of the row would take two.
-HWY_INLINE void load_step(const float* p, Vector& a, Vector& b) {
+// Two vectors of weights: the next ones, of bf16 even and odd elements, which is one operation each
+// where the order of the row would take two.
+template <typename T>
+HWY_INLINE void load_step(const T* p, Vector& a, Vector& b) {
   a = load(p);
   b = load(p + kLanes);
   keep(a);
@@ -49,8 +51,8 @@ HWY_INLINE void load_step(const uint16_t* p, Vector& a, Vector& b) {
 template <typename T>
 void pack_step(const float* x, float* out) {
   for (int64_t i = 0; i < kLanes; ++i) {
-    out[i] = x[sizeof(T) == 2 ? 2 * i : i];
-    out[kLanes + i] = x[sizeof(T) == 2 ? 2 * i + 1 : kLanes + i];
+    out[i] = x[kInPairs<T> ? 2 * i : i];
+    out[kLanes + i] = x[kInPairs<T> ? 2 * i + 1 : kLanes + i];
   }
 }
 
@@ -86,9 +88,11 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
   const T* HWY_RESTRICT a = pair.a;
   const T* HWY_RESTRICT b = pair.b;
   for (int64_t k = 0; k < count; k += kStep) {
+    constexpr int64_t ahead =
+        (kTokens == 1 && sizeof(T) == 4 ? kAheadOfOne : kAhead) / static_cast<int64_t>(sizeof(T));
     for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
-      prefetch(a + k + at + kAhead / static_cast<int64_t>(sizeof(T)));
-      prefetch(b + k + at + kAhead / static_cast<int64_t>(sizeof(T)));
+      prefetch(a + k + at + ahead);
+      prefetch(b + k + at + ahead);
     }
     Vector a0, a1, b0, b1;
     load_step(a + k, a0, a1);
@@ -206,6 +210,7 @@ void gemv(const Args& args, Team team) {
 }
 
 void gemv_bf16(const Args& args, Team team) { gemv<uint16_t>(args, team); }
+void gemv_f16(const Args& args, Team team) { gemv<Half>(args, team); }
 void gemv_f32(const Args& args, Team team) { gemv<float>(args, team); }
 
 }  // namespace
@@ -213,10 +218,31 @@ void gemv_f32(const Args& args, Team team) { gemv<float>(args, team); }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include "benches/inference/gemm/gemm.cpu.h"
+
 namespace membound::cpu {
 HWY_EXPORT(gemv_bf16);
+HWY_EXPORT(gemv_f16);
 HWY_EXPORT(gemv_f32);
-MEMBOUND_CPU_KERNEL("gemv/bf16", gemv_bf16);
-MEMBOUND_CPU_KERNEL("gemv/f32", gemv_f32);
+namespace {
+
+// Tokens up to which a weight, once widened, is used where it is. With more of them it pays to
+// bring weights into the order that the units want; bf16 lies in memory as tiles take it.
+constexpr int64_t kStreamedBf16 = 4, kStreamedF16 = 8, kStreamedF32 = 16;
+
+const Registrar bf16("gemv/bf16", [](const Args& args, Team team) {
+  if (args.n[0] > kStreamedBf16) return matmul_bf16(args, team);
+  HWY_DYNAMIC_DISPATCH(gemv_bf16)(args, team);
+});
+const Registrar f16("gemv/f16", [](const Args& args, Team team) {
+  if (args.n[0] > kStreamedF16) return matmul_f16(args, team);
+  HWY_DYNAMIC_DISPATCH(gemv_f16)(args, team);
+});
+const Registrar f32("gemv/f32", [](const Args& args, Team team) {
+  if (args.n[0] > kStreamedF32) return matmul_f32(args, team);
+  HWY_DYNAMIC_DISPATCH(gemv_f32)(args, team);
+});
+
+}  // namespace
 }  // namespace membound::cpu
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of f32 and the two storage types, bf16 (its bits in uint16_t) and f32. Compiled once for
-// each instruction set: the guard opens again whenever foreach_target.h comes round.
+// Vectors of f32 and the storage types: bf16 (its bits in uint16_t), f16 (Half) and f32. Compiled
+// once for each instruction set: the guard opens again whenever foreach_target.h comes round.
 #if defined(MEMBOUND_KERNELS_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MEMBOUND_KERNELS_VECTORS_INL_H_
 #undef MEMBOUND_KERNELS_VECTORS_INL_H_
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "benches/inference/kernels/half.h"
 #include "hwy/aligned_allocator.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
@@ -59,6 +60,11 @@ HWY_INLINE Vector load(const uint16_t* p) {
   return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(Words(), half)));
 }
 
+HWY_INLINE Vector load(const Half* p) {
+  const hn::Rebind<hwy::float16_t, Floats> d;
+  return hn::PromoteTo(Floats(), hn::LoadU(d, reinterpret_cast<const hwy::float16_t*>(p)));
+}
+
 // Reads `kLanes` words from where there need not be words: any type, any alignment.
 template <typename T>
 HWY_INLINE WordVector load_words(const T* p) {
@@ -78,6 +84,16 @@ HWY_INLINE Vector lower_half(WordVector words) {
 HWY_INLINE Vector upper_half(WordVector words) {
   return hn::BitCast(Floats(), hn::And(words, hn::Set(Words(), 0xffff0000u)));
 }
+
+// The same of two f16.
+HWY_INLINE Vector widen_halves(WordVector words) {
+  const auto bits = hn::TruncateTo(hn::Rebind<uint16_t, Floats>(), words);
+  return hn::PromoteTo(Floats(), hn::BitCast(hn::Rebind<hwy::float16_t, Floats>(), bits));
+}
+HWY_INLINE Vector lower_f16(WordVector words) {
+  return widen_halves(hn::And(words, hn::Set(Words(), 0xffffu)));
+}
+HWY_INLINE Vector upper_f16(WordVector words) { return widen_halves(hn::ShiftRight<16>(words)); }
 
 // Keeps a loaded vector in its register. GCC otherwise repeats the load in each operation that uses
 // it, and loads, not FMAs, were what the loops waited for.

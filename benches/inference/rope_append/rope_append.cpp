@@ -21,10 +21,9 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   return prepared;
 }
 
-const BenchRegistrar registrar(kernel_bench(
-    "rope_append", "rotate queries and keys, append keys and values to the cache",
-    {"rope_append/f32", "rope_append/bf16", "attention/f32", "attention/bf16", "fill/f32"},
-    prepare));
+const BenchRegistrar registrar(
+    kernel_bench("rope_append", "rotate queries and keys, append keys and values to the cache",
+                 kHeadsKernels, prepare));
 
 }  // namespace
 }  // namespace membound

@@ -103,6 +103,7 @@ void rope_append(const Args& args, Team team) {
 }
 
 void rope_append_bf16(const Args& args, Team team) { rope_append<uint16_t>(args, team); }
+void rope_append_f16(const Args& args, Team team) { rope_append<Half>(args, team); }
 void rope_append_f32(const Args& args, Team team) { rope_append<float>(args, team); }
 
 }  // namespace
@@ -112,8 +113,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace membound::cpu {
 HWY_EXPORT(rope_append_bf16);
+HWY_EXPORT(rope_append_f16);
 HWY_EXPORT(rope_append_f32);
 MEMBOUND_CPU_KERNEL("rope_append/bf16", rope_append_bf16);
+MEMBOUND_CPU_KERNEL("rope_append/f16", rope_append_f16);
 MEMBOUND_CPU_KERNEL("rope_append/f32", rope_append_f32);
 }  // namespace membound::cpu
 #endif

@@ -129,12 +129,8 @@ def flops_seconds(work: Work, peaks: Mapping[str, float]) -> float:
     one either the flops count nothing.
     """
     fallback = peaks.get("f32")
-    rates = ((count, peaks.get(kind, fallback)) for kind, count in flops_by_type(work).items())
+    rates = ((count, peaks.get(kind, fallback)) for kind, count in work.flops_by_type.items())
     return sum(count / rate for count, rate in rates if rate)
-
-
-def flops_by_type(work: Work) -> dict[str, int]:
-    return getattr(work, "flops_by_type", None) or {"f32": work.flops}
 
 
 def _paper(launch: Launch, ceilings: Ceilings) -> float:

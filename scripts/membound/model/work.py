@@ -12,27 +12,44 @@ from typing import Any
 
 from membound.model.shape import Shape
 
-ELEMENT_BYTES = {"bf16": 2, "f32": 4}
+ELEMENT_BYTES = {"bf16": 2, "f16": 2, "f32": 4}
 ACTIVATION_BYTES = 4  # activations are f32 for every weight type
-GEMV_ROWS = 16  # up to here a matmul is the gemv kernel's
+GEMV_ROWS = 64  # up to here a matmul is the gemv kernel's
 
 
 @dataclass(frozen=True)
 class Work:
-    """Bytes and floating-point operations of one launch; all flops are f32."""
+    """Bytes and floating-point operations of one launch.
+
+    `matmul_flops` are those of products with weights, by the weights' type, which decides which
+    units may do them; `f32_flops` are all others.
+    """
 
     bytes_read: int = 0
     bytes_written: int = 0
     activation_bytes: int = 0
-    flops: int = 0
+    f32_flops: int = 0
+    matmul_flops: dict[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Work") -> "Work":
+        types = {**self.matmul_flops, **other.matmul_flops}
         return Work(
             self.bytes_read + other.bytes_read,
             self.bytes_written + other.bytes_written,
             self.activation_bytes + other.activation_bytes,
-            self.flops + other.flops,
+            self.f32_flops + other.f32_flops,
+            {t: self.matmul_flops.get(t, 0) + other.matmul_flops.get(t, 0) for t in types},
         )
+
+    @property
+    def flops_by_type(self) -> dict[str, int]:
+        """By type of the operands; f32 is always there."""
+        return {**self.matmul_flops, "f32": self.f32_flops + self.matmul_flops.get("f32", 0)}
+
+    @property
+    def flops(self) -> int:
+        """Of all types together."""
+        return sum(self.flops_by_type.values())
 
     @property
     def memory_bytes(self) -> int:
@@ -49,7 +66,7 @@ class Work:
             "bytes_written": self.bytes_written,
             "activation_bytes": self.activation_bytes,
             "write_allocate_bytes": 0,
-            "flops": {"f32": self.flops},
+            "flops": self.flops_by_type,
         }
 
 
@@ -118,7 +135,7 @@ def _matmul(dtype: str, m: int, n: int, k: int, accumulate: bool = False) -> tup
     work = Work(
         bytes_read=n * k * ELEMENT_BYTES[dtype],
         activation_bytes=ACTIVATION_BYTES * (m * k + outputs),
-        flops=2 * m * n * k,
+        matmul_flops={dtype: 2 * m * n * k},
     )
     return f"inference/{kind}/{dtype}/m:{m}/n:{n}/k:{k}", work
 
@@ -134,7 +151,7 @@ def _attention(s: Shape, dtype: str, batch: int, tokens: int, context: int) -> t
     work = Work(
         bytes_read=batch * context * 2 * s.kv_heads * s.head_dim * ELEMENT_BYTES[dtype],
         activation_bytes=2 * ACTIVATION_BYTES * batch * tokens * s.heads * s.head_dim,
-        flops=4 * s.heads * s.head_dim * batch * pairs,
+        f32_flops=4 * s.heads * s.head_dim * batch * pairs,
     )
     name = f"inference/attention/{dtype}/batch:{batch}/tokens:{tokens}/context:{context}"
     return f"{name}/heads:{s.heads}/kv_heads:{s.kv_heads}/head_dim:{s.head_dim}", work
@@ -145,7 +162,7 @@ def _rope_append(s: Shape, dtype: str, batch: int, tokens: int) -> tuple[str, Wo
     work = Work(
         bytes_written=rows * 2 * kv * ELEMENT_BYTES[dtype],
         activation_bytes=ACTIVATION_BYTES * rows * (q + 2 * kv + q),
-        flops=3 * rows * (q + kv),
+        f32_flops=3 * rows * (q + kv),
     )
     name = f"inference/rope_append/{dtype}/batch:{batch}/tokens:{tokens}"
     return f"{name}/heads:{s.heads}/kv_heads:{s.kv_heads}/head_dim:{s.head_dim}", work

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// a[i] = s * b[i]; 8 bytes and 1 flop an element, 4 more bytes where stores fetch lines.
+// a[i] = s * b[i]; two elements and 1 flop, a third element where stores fetch lines.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "benches/bandwidth/scale/scale.cpu.cpp"
 #include <hwy/foreach_target.h>
@@ -8,15 +8,15 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
-static void Scale(const Args& args, Team team) {
-  map<1>(args, team, [](auto s, auto b) { return hn::Mul(s, b); });
+MEMBOUND_STREAM(Scale, 1, hn::Mul(s, b))
 }
-}  // namespace membound::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace membound::cpu {
-HWY_EXPORT(Scale);
-MEMBOUND_CPU_KERNEL("scale/f32", Scale);
+MEMBOUND_STREAM_KERNEL("scale/f32", ScaleF32);
+MEMBOUND_STREAM_KERNEL("scale/f32/nt", ScaleF32Nt);
+MEMBOUND_STREAM_KERNEL("scale/f64", ScaleF64);
+MEMBOUND_STREAM_KERNEL("scale/f64/nt", ScaleF64Nt);
 }  // namespace membound::cpu
 #endif

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands in for membound-bench where peers are compared: a listing, journals, given rates.
+
+The machine reads at 40 GB/s, stores without write-allocate at 30 and otherwise at 20, and has
+1 MB of last-level cache. $FAKE_STREAMS: wrong (triad's check fails), gemm (has a library).
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+SIZE = 1 << 28
+RATES = {
+    f"bandwidth/read/f32/mode:cold/bytes:{SIZE}": 40e9,
+    "bandwidth/read/f32/mode:cold/bytes:65536": 90e9,
+    f"bandwidth/read/f32/mode:cold/bytes:{SIZE}/threads:1": 15e9,
+    f"bandwidth/copy/f32/mode:cold/bytes:{SIZE}": 20e9,
+    f"bandwidth/copy/f32/mode:cold/bytes:{SIZE}/store:nt": 30e9,
+    f"bandwidth/triad/f32/mode:cold/bytes:{SIZE}": 20e9,
+    f"bandwidth/triad/f32/mode:cold/bytes:{SIZE}/store:nt": 30e9,
+    f"bandwidth/triad/f64/mode:cold/bytes:{SIZE}/store:nt": 31e9,
+    "compute/fma/f32": 400e9,
+    "overhead/launch/none": 1.0,
+}
+GEMM = {
+    "inference/gemm/f32/m:512/n:2048/k:2048": 300e9,
+    "compute/library_gemm/f32/m:512/n:2048/k:2048/library:openblas": 200e9,
+    "compute/library_gemm/f32/m:512/n:64/k:64/library:openblas": 250e9,
+}
+
+
+def main() -> int:
+    flags = dict(a[2:].split("=", 1) if "=" in a else (a[2:], "") for a in sys.argv[1:])
+    behaviour = os.environ.get("FAKE_STREAMS", "")
+    rates = RATES | (GEMM if behaviour == "gemm" and "model" in flags else {})
+    if "benchmark_list_tests" in flags:
+        for name in rates:
+            print(f"{name}/cpu:0/iterations:1/repeats:5/manual_time")
+        return 0
+    wanted = re.compile(flags["benchmark_filter"])
+    chosen = [n for n in rates if wanted.search(f"{n}/cpu:0/iterations:1")]
+    assert len(chosen) == 1, f"{flags['benchmark_filter']} matches {chosen}"
+    device = {"id": "cpu:0", "compute_units": 2, "llc_bytes": 1_000_000}
+    device["details"] = {"transparent_huge_pages": "always [madvise] never"}
+    lines = [{"type": "header", "devices": [device], "version": "0"}]
+    where = {"bench": chosen[0], "device": "cpu:0"}
+    moved = {"bytes_read": SIZE} if "bandwidth" in chosen[0] else {"flops": {"f32": SIZE}}
+    okay = not (behaviour == "wrong" and "triad" in chosen[0])
+    about = {"stage": "ceiling", "work": moved, "check": {"ok": okay}, "footprint_bytes": SIZE}
+    lines.append({"type": "bench", **where, **about})
+    for index in range(5):
+        seconds = SIZE / rates[chosen[0]] * (1 + 0.001 * index)
+        lines.append({"type": "sample", **where, "index": index, "seconds": seconds})
+    lines.append({"type": "end", "status": "complete", "exit_code": 0})
+    with Path(flags["out"]).open("a") as out:
+        out.writelines(json.dumps(line) + "\n" for line in lines)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
