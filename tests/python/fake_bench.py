@@ -94,8 +94,8 @@ def other_ceilings() -> list[Bench]:
         (f"bandwidth/triad/f64/mode:cold/bytes:{LARGEST}", counts(size, size), 1.4),
     ]
     found = [(name, work_, LARGEST / READ_RATE * slower) for name, work_, slower in found]
-    found.append(("compute/matrix/bf16", counts(bf16=10**10), 10**10 / (10 * FLOPS_RATE)))
-    found.append(("compute/fma/bf16", counts(bf16=10**10), 10**10 / (2 * FLOPS_RATE)))
+    found.append(("compute/matrix/bf16", counts(bf16=10**10), 10**10 / FLOPS_RATE))
+    found.append(("compute/fma/bf16", counts(bf16=10**10), 10**10 / (FLOPS_RATE / 2)))
     for shift in range(13):
         per_kib = 64 << shift
         flops = LARGEST // 1024 * per_kib

@@ -40,14 +40,13 @@ def test_the_peak_of_a_type_is_the_better_of_vectors_and_matrices():
     assert found.libraries == {"bf16": 1500}
 
 
-def test_flops_of_each_type_run_at_their_own_peak(monkeypatch):
-    counts = {"bf16": 800, "f32": 50, "f16": 10}
-    monkeypatch.setattr(tiers, "flops_by_type", lambda work: counts)
+def test_flops_of_each_type_run_at_their_own_peak():
+    work = Work(f32_flops=50, matmul_flops={"bf16": 800, "f16": 10})
     peaks = {"f32": 100.0, "bf16": 1600.0}
     # f16 has no peak of its own and is widened to f32.
-    assert tiers.flops_seconds(Work(), peaks) == pytest.approx(0.5 + 0.5 + 0.1)
-    assert tiers.flops_seconds(Work(), {"bf16": 1600.0}) == pytest.approx(0.5)
-    assert tiers.flops_seconds(Work(), {}) == 0
+    assert tiers.flops_seconds(work, peaks) == pytest.approx(0.5 + 0.5 + 0.1)
+    assert tiers.flops_seconds(work, {"bf16": 1600.0}) == pytest.approx(0.5)
+    assert tiers.flops_seconds(work, {}) == 0
 
 
 def test_paper_peaks_are_read_by_type():
