@@ -151,10 +151,14 @@ class Matmul {
 
   void write(const Block& b, int64_t n, int64_t rows, int64_t token, int64_t tokens,
              const float* sums) {
+    const bool add = b.k > 0 || accumulate_;
+    // A store that has to fetch its line holds the stream of weights up; one that is read before,
+    // or again soon, finds it in a cache.
+    const bool stream = !add && b.depth == width_;
     for (int64_t row = 0; row < rows; row += kTileRows) {
       for (int64_t i = 0; i < tokens; i += kTileRows) {
         write_sums(sums + row * kGroup + i, rows - row, std::min(kTileRows, tokens - i),
-                   y_ + (token + i) * height_ + n + row, height_, b.k > 0 || accumulate_);
+                   y_ + (token + i) * height_ + n + row, height_, add, stream);
       }
     }
   }

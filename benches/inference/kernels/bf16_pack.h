@@ -138,10 +138,9 @@ MEMBOUND_AVX512 inline void split_panel(const uint16_t* w, int64_t stride, int64
   }
 }
 
-// Sums c[16 rows][kGroup] to y[token][0, rows). Whole lines go past the caches: a store that has
-// to fetch its line holds the stream of weights up.
+// Sums c[16 rows][kGroup] to y[token][0, rows); `stream`: whole lines go past the caches.
 MEMBOUND_AVX512 inline void write_sums(const float* c, int64_t rows, int64_t tokens, float* y,
-                                       int64_t stride, bool add) {
+                                       int64_t stride, bool add, bool stream) {
   __m512i v[16];
   for (int i = 0; i < 16; ++i) v[i] = _mm512_loadu_si512(c + i * kGroup);
   transpose(v);
@@ -150,7 +149,7 @@ MEMBOUND_AVX512 inline void write_sums(const float* c, int64_t rows, int64_t tok
     float* out = y + i * stride;
     __m512 sum = _mm512_castsi512_ps(v[i]);
     if (add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(lanes, out));
-    if (rows >= 16 && reinterpret_cast<uintptr_t>(out) % 64 == 0) {
+    if (stream && rows >= 16 && reinterpret_cast<uintptr_t>(out) % 64 == 0) {
       _mm512_stream_ps(out, sum);
     } else {
       _mm512_mask_storeu_ps(out, lanes, sum);
