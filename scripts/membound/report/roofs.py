@@ -96,11 +96,9 @@ def without_memory(found: Iterable[Bench]) -> list[str]:
 
 
 def kind_of(bench: Bench) -> str:
-    """What one mark on the chart stands for: rows of a GEMV, phase of an attention."""
-    if bench.kind == "gemv":
-        return f"gemv {bench.dtype} m={bench.keys.get('m', '?')}"
-    if bench.kind == "gemm":
-        return f"gemm {bench.dtype}"
+    """What marks of one name on the chart have in common."""
+    if bench.kind in ("gemv", "gemm"):
+        return f"{bench.kind} {bench.dtype}"
     if bench.kind == "attention":
         phase = "decode" if bench.keys.get("tokens") == "1" else "prefill"
         return f"attention {phase}"

@@ -170,6 +170,7 @@ def _spots(
         colour = COLOURS[look]
         for spot in members:
             axes.plot(spot.intensity, spot.rate / GIGA, color=colour, **_marker(look, colour))
+        _join(axes, members, colour)
         best = max(members, key=lambda spot: spot.rate)
         names.append(labels.Label(best.intensity, best.rate / GIGA, kind, colour))
     # Where the sweep has left the roof, its name stands clear of it.
@@ -178,6 +179,17 @@ def _spots(
         names.append(labels.Label(x, y, "measured sweep", style.OCHRE))
     taken = [(spot.intensity, spot.rate / GIGA) for spot in spots]
     labels.beside_points(axes, names, [*taken, *sweep, *roofs])
+
+
+def _join(axes: Axes, members: Sequence[Spot], colour: str) -> None:
+    """A thin line through the best of each intensity: one kernel at growing numbers of rows."""
+    best: dict[float, float] = {}
+    for spot in members:
+        if spot.kind.startswith("gemv"):
+            best[spot.intensity] = max(spot.rate, best.get(spot.intensity, 0.0))
+    if len(best) > 1:
+        xs, ys = zip(*sorted(best.items()), strict=True)
+        axes.plot(xs, [y / GIGA for y in ys], "-", color=colour, lw=0.7, alpha=0.6)
 
 
 def _marker(look: str, colour: str) -> dict[str, Any]:

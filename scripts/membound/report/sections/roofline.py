@@ -96,6 +96,8 @@ def _figure(
     spots += [spot for row in subject.rows if (spot := _step(subject, row))]
     name, title = f"{subject.slug}roofline", f"Roofline, {subject.label}"
     caption = "Filled: kernels on cold data, one mark for each size. Open diamonds: whole steps."
+    if any(op.bench.kind == "gemv" for op in ops):
+        caption += " GEMV: more rows to the right; lines join the best of each number of rows."
     if any(op.cached for op in ops):
         caption += " Grey: mostly activations in caches, which bind it."
     knee = _fitted(subject)
