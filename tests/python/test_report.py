@@ -15,7 +15,8 @@ from membound.report.subject import Source
 from membound.report.text import NB, number
 
 SECTIONS = {
-    "answer", "predicted", "causes", "roofline", "bandwidth", "saturation", "streams", "machine",
+    "answer", "predicted", "causes", "roofline", "bandwidth", "saturation", "streams", "verdicts",
+    "machine",
 }  # fmt: skip
 CHARTS = {
     "residuals", "shares", "roofline", "bandwidth-hot", "bandwidth-cold", "threads", "in-flight",
@@ -157,7 +158,7 @@ def test_several_records_stand_side_by_side(plain, rich):
     built = build(few, report_records.replicated(rich, 1))
     text = Reader(built.html).text
     assert "change against A: fake cpu:0" in text["predicted"]
-    assert "Verdicts of B, r1" in text["answer"]
+    assert "Verdicts of B, r1" in text["verdicts"]
     assert {"a-roofline", "b-roofline", "b-latency"} <= set(built.charts)
     assert "a-latency" not in built.charts
 

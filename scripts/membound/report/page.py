@@ -37,6 +37,7 @@ def build(sources: Sequence[Source]) -> Page:
         bandwidth.curves(found),
         saturation.section(found),
         bandwidth.streams(found),
+        answer.verdicts(found),
         machine.section(found),
     ]
     charts = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answer first: a headline a device, its key figures, then the verdicts in full."""
+"""The answer first: a headline a device and its key figures; the verdicts in full further on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,6 @@ def section(subjects: Sequence[Subject]) -> Section:
         blocks.append(Tiles([*_ceilings(subject.ceilings), *_steps(subject), *_residuals(subject)]))
     if len(subjects) > 1:
         blocks.append(_side_by_side(subjects))
-    blocks += _verdicts(subjects)
     lead = (
         "A step counts as capped where bytes at the read ceiling are most of its time and more "
         "cores or bytes in flight do not raise that ceiling."
@@ -34,7 +33,7 @@ def section(subjects: Sequence[Subject]) -> Section:
     return Section("answer", "Answer", lead, blocks)
 
 
-def _verdicts(subjects: Sequence[Subject]) -> list[Block]:
+def verdicts(subjects: Sequence[Subject]) -> Section:
     """All sentences of each record's comparison, as `compare` prints them."""
     blocks: list[Block] = []
     sources = list({id(subject.source): subject.source for subject in subjects}.values())
@@ -42,7 +41,7 @@ def _verdicts(subjects: Sequence[Subject]) -> list[Block]:
         if source.comparison.verdicts:
             whose = f" of {source.letter}, {source.comparison.record}" * (len(sources) > 1)
             blocks += [Note(f"Verdicts{whose}:"), Bullets(source.comparison.verdicts)]
-    return blocks
+    return Section("verdicts", "Verdicts in full", "As `membound compare` prints them.", blocks)
 
 
 def _ceilings(ceilings: dict[str, Any]) -> list[Tile]:
