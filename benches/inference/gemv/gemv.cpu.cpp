@@ -26,7 +26,6 @@ namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kAhead = 2560;       // bytes that are prefetched ahead in a row
-constexpr int64_t kAheadOfOne = 1024;  // the same of f32 with a single token
 constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
@@ -88,8 +87,7 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
   const T* HWY_RESTRICT a = pair.a;
   const T* HWY_RESTRICT b = pair.b;
   for (int64_t k = 0; k < count; k += kStep) {
-    constexpr int64_t ahead =
-        (kTokens == 1 && sizeof(T) == 4 ? kAheadOfOne : kAhead) / static_cast<int64_t>(sizeof(T));
+    constexpr int64_t ahead = kAhead / static_cast<int64_t>(sizeof(T));
     for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
       prefetch(a + k + at + ahead);
       prefetch(b + k + at + ahead);
@@ -117,17 +115,29 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
 template <typename T>
 using Multiply = void (*)(const Pair<T>&, const float*, int64_t, int64_t, float*);
 
-template <typename T, int... kTokens>
-constexpr std::array<Multiply<T>, sizeof...(kTokens)> multiplies(
-    std::integer_sequence<int, kTokens...>) {
-  return {multiply_pair<kTokens + 1, T>...};
+// One token as if it were two. With less to do for each line a core's loads run so far ahead of
+// their use that they hold up the prefetches: twice the arithmetic reads f32 8 % faster, bf16 1 %.
+template <typename T>
+void multiply_one(const Pair<T>& pair, const float* x, int64_t, int64_t count, float* sums) {
+  alignas(64) float both[4 * kLanes] = {};
+  std::copy(sums, sums + 2 * kLanes, both);
+  multiply_pair<2, T>(pair, x, 0, count, both);
+  std::copy(both, both + 2 * kLanes, sums);
+}
+
+// For one token, two, three, ...
+template <typename T, int... kMore>
+constexpr std::array<Multiply<T>, sizeof...(kMore) + 1> multiplies(
+    std::integer_sequence<int, kMore...>) {
+  return {multiply_one<T>, multiply_pair<kMore + 2, T>...};
 }
 
 // Two rows with all tokens.
 template <typename T>
 void all_tokens(const Pair<T>& pair, const float* x, int64_t stride, int64_t m, int64_t count,
                 float* sums) {
-  static constexpr auto multiply = multiplies<T>(std::make_integer_sequence<int, kTileTokens>());
+  static constexpr auto multiply =
+      multiplies<T>(std::make_integer_sequence<int, kTileTokens - 1>());
   const int64_t tiles = (m + kTileTokens - 1) / kTileTokens;
   const int64_t whole = count / kStep * kStep;
   for (int64_t tile = 0; tile < tiles; ++tile) {
