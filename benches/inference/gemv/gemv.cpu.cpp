@@ -26,7 +26,6 @@ namespace membound::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kAhead = 2560;       // bytes that are prefetched ahead in a row
-constexpr int64_t kAheadOfOne = 1024;  // the same of f32 with a single token
 constexpr int64_t kRows = 16;          // that shares and halves are whole multiples of: lines of y
 constexpr int64_t kStep = 2 * kLanes;  // elements of a row that one step of a loop takes
 constexpr int kTileTokens = HWY_TARGET <= HWY_AVX3 ? 8 : 4;  // their sums must fit the registers
@@ -88,8 +87,7 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
   const T* HWY_RESTRICT a = pair.a;
   const T* HWY_RESTRICT b = pair.b;
   for (int64_t k = 0; k < count; k += kStep) {
-    constexpr int64_t ahead =
-        (kTokens == 1 && sizeof(T) == 4 ? kAheadOfOne : kAhead) / static_cast<int64_t>(sizeof(T));
+    constexpr int64_t ahead = kAhead / static_cast<int64_t>(sizeof(T));
     for (int64_t at = 0; at < kStep; at += kLineElements<T>) {
       prefetch(a + k + at + ahead);
       prefetch(b + k + at + ahead);
@@ -117,17 +115,29 @@ HWY_NOINLINE void multiply_pair(const Pair<T>& pair, const float* HWY_RESTRICT x
 template <typename T>
 using Multiply = void (*)(const Pair<T>&, const float*, int64_t, int64_t, float*);
 
-template <typename T, int... kTokens>
-constexpr std::array<Multiply<T>, sizeof...(kTokens)> multiplies(
-    std::integer_sequence<int, kTokens...>) {
-  return {multiply_pair<kTokens + 1, T>...};
+// One token as if it were two. With less to do for each line a core's loads run so far ahead of
+// their use that they hold up the prefetches: twice the arithmetic reads f32 8 % faster, bf16 1 %.
+template <typename T>
+void multiply_one(const Pair<T>& pair, const float* x, int64_t, int64_t count, float* sums) {
+  alignas(64) float both[4 * kLanes] = {};
+  std::copy(sums, sums + 2 * kLanes, both);
+  multiply_pair<2, T>(pair, x, 0, count, both);
+  std::copy(both, both + 2 * kLanes, sums);
+}
+
+// For one token, two, three, ...
+template <typename T, int... kMore>
+constexpr std::array<Multiply<T>, sizeof...(kMore) + 1> multiplies(
+    std::integer_sequence<int, kMore...>) {
+  return {multiply_one<T>, multiply_pair<kMore + 2, T>...};
 }
 
 // Two rows with all tokens.
 template <typename T>
 void all_tokens(const Pair<T>& pair, const float* x, int64_t stride, int64_t m, int64_t count,
                 float* sums) {
-  static constexpr auto multiply = multiplies<T>(std::make_integer_sequence<int, kTileTokens>());
+  static constexpr auto multiply =
+      multiplies<T>(std::make_integer_sequence<int, kTileTokens - 1>());
   const int64_t tiles = (m + kTileTokens - 1) / kTileTokens;
   const int64_t whole = count / kStep * kStep;
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -168,18 +178,47 @@ HWY_INLINE void write_rows(float* y, const float* sums, int64_t stride, int64_t 
   }
 }
 
+// Activations in the order of the weights, [copies][m][stride], and behind them the sums of a block
+// of pairs. Copies take turns from pair to pair so that all together are too many for the L1 to
+// hold beside the weights that pass through it: found by trial, activations that come from the L2
+// let bf16 weights of 2048 columns come at 1.02 of the read ceiling, those that stay in the L1 at
+// 0.92.
+struct Activations {
+  float* x;
+  float* sums;
+  int64_t stride, copies, m;
+
+  const float* turn(int64_t pair) const { return x + pair % copies * m * stride; }
+};
+
+template <typename T>
+Activations pack_copies(const Args& args) {
+  static thread_local Scratch scratch;
+  constexpr int64_t kEnough = (int64_t{32} << 10) / sizeof(float);
+  const int64_t m = args.n[0], width = args.n[2];
+  const int64_t stride = (width + kStep - 1) / kStep * kStep;
+  const int64_t copies = (kEnough + m * stride - 1) / (m * stride);
+  float* x = scratch.reserve(copies * m * stride + kRows * 2 * kLanes * m);
+  for (int64_t i = 0; i < m; ++i) {
+    pack_activations<T>(pointer<float>(args, 1) + i * width, width, x + i * stride);
+  }
+  for (int64_t i = 1; i < copies; ++i) std::copy(x, x + m * stride, x + i * m * stride);
+  return {x, x + copies * m * stride, stride, copies, m};
+}
+
 // Rows [first, first + pairs) and their partners.
 template <typename T>
-void some_pairs(const Args& args, const float* x, int64_t stride, float* sums, Range rows,
-                int64_t half, int64_t first, int64_t pairs) {
+void some_pairs(const Args& args, const Activations& in, Range rows, int64_t half, int64_t first,
+                int64_t pairs) {
   const int64_t m = args.n[0], height = args.n[1], width = args.n[2];
   const T* w = pointer<T>(args, 0);
   float* y = pointer<float>(args, 2);
+  float* sums = in.sums;
   std::fill(sums, sums + pairs * m * 2 * kLanes, 0.0f);
   for (int64_t i = 0; i < pairs; ++i) {
     const T* a = w + (first + i) * width;
     const T* b = w + partner(first + i, half, rows) * width;
-    all_tokens<T>({a, b}, x, stride, m, width, sums + i * m * 2 * kLanes);
+    all_tokens<T>({a, b}, in.turn(i), in.stride, m, width, sums + i * m * 2 * kLanes);
   }
   for (int64_t token = 0; token < m; ++token) {
     for (int64_t side = 0; side < 2; ++side) {
@@ -192,19 +231,13 @@ void some_pairs(const Args& args, const float* x, int64_t stride, float* sums, R
 
 template <typename T>
 void gemv(const Args& args, Team team) {
-  static thread_local Scratch scratch;
-  const int64_t m = args.n[0], width = args.n[2];
-  const int64_t stride = (width + kStep - 1) / kStep * kStep;
-  float* x = scratch.reserve((stride + kRows * 2 * kLanes) * m);
-  for (int64_t i = 0; i < m; ++i) {
-    pack_activations<T>(pointer<float>(args, 1) + i * width, width, x + i * stride);
-  }
   const Range rows = share(args.n[1], kRows, team);
   const int64_t count = rows.end - rows.begin;
+  if (count == 0) return;
+  const Activations in = pack_copies<T>(args);
   const int64_t half = ((count + 1) / 2 + kRows - 1) / kRows * kRows;
   for (int64_t i = 0; i < half; i += kRows) {
-    some_pairs<T>(args, x, stride, x + stride * m, rows, half, rows.begin + i,
-                  std::min({kRows, half - i, count - i}));
+    some_pairs<T>(args, in, rows, half, rows.begin + i, std::min({kRows, half - i, count - i}));
   }
   hwy::FlushStream();
 }
