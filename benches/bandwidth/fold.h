@@ -13,11 +13,12 @@ inline constexpr int64_t kFoldSlots = 4096;
 
 uint32_t fold(const std::vector<uint32_t>& words);
 
-// Zeroes the slots at `slots`, runs `launch` once and returns the fold of the slots.
-uint32_t run_fold(const Device& device, const Launch& launch, void* slots);
+// Zeroes the slots at `slots`, runs `launch` once on `units` (0: all) and returns the fold of the
+// slots.
+uint32_t run_fold(const Device& device, const Launch& launch, void* slots, int32_t units = 0);
 
 // For kernels with buffer 0: data, 1: slots, n[0]: bytes, n[1]: kFoldSlots. Reads an odd number of
 // words, so that a tail left out shows.
-Check check_fold(const Device& device, Launch launch);
+Check check_fold(const Device& device, const Launch& launch);
 
 }  // namespace membound
