@@ -18,18 +18,18 @@ using Gemm = void(int order, int transpose_a, int transpose_b, int m, int n, int
                   const T* a, int lda, const T* b, int ldb, T beta, T* c, int ldc);
 
 struct OpenBlas {
-  SharedLibrary library;
+  SharedLibrary opened;
   Gemm<float>* sgemm;
   Gemm<double>* dgemm;
   const char* (*config)();
   void (*set_threads)(int);
 
-  OpenBlas() : library({"libopenblas.so.0", "libopenblas.so"}) {
-    library.find(sgemm, "cblas_sgemm");
-    library.find(dgemm, "cblas_dgemm");
-    library.find(config, "openblas_get_config");
-    library.find(set_threads, "openblas_set_num_threads");
-    if (library.reason().empty()) set_threads(1);
+  OpenBlas() : opened({"libopenblas.so.0", "libopenblas.so"}) {
+    opened.find(sgemm, "cblas_sgemm");
+    opened.find(dgemm, "cblas_dgemm");
+    opened.find(config, "openblas_get_config");
+    opened.find(set_threads, "openblas_set_num_threads");
+    if (opened.reason().empty()) set_threads(1);
   }
 };
 
@@ -45,8 +45,8 @@ OpenBlas& openblas() {
 void Describe(const Args& args, Team team) {
   if (team.thread != 0) return;
   const OpenBlas& blas = openblas();
-  const bool usable = blas.library.reason().empty();
-  describe(args, usable, usable ? blas.config() : blas.library.reason());
+  const bool usable = blas.opened.reason().empty();
+  describe(args, usable, usable ? blas.config() : blas.opened.reason());
 }
 
 template <typename T>
