@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernel.h"
+#include "benches/bandwidth/fold-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
@@ -40,10 +41,7 @@ void Gather(const Args& args, Team team) {
       for (int64_t j = 0; j < 16; j += lanes) sum = hn::Xor(sum, hn::LoadU(d, line + j));
     }
   }
-  HWY_ALIGN uint32_t parts[16];
-  hn::Store(sum, d, parts);
-  uint32_t& slot = pointer<uint32_t>(args, 1)[team.thread * 16 % args.n[1]];
-  for (int64_t i = 0; i < lanes; ++i) slot ^= parts[i];
+  pointer<uint32_t>(args, 1)[team.thread * 16 % args.n[1]] ^= xor_lanes(d, sum);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "backends/cpu/kernel.h"
+#include "benches/bandwidth/fold-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
@@ -46,11 +47,7 @@ uint32_t fold_streams(D d, const uint32_t* begin, int64_t words, const uint32_t*
     }
   }
   *rest = second + half;
-  HWY_ALIGN uint32_t parts[16];
-  hn::Store(hn::Xor(hn::Xor(a, b), hn::Xor(e, f)), d, parts);
-  uint32_t sum = 0;
-  for (int64_t i = 0; i < lanes; ++i) sum ^= parts[i];
-  return sum;
+  return xor_lanes(d, hn::Xor(hn::Xor(a, b), hn::Xor(e, f)));
 }
 
 // Zeros that the core finds in its L2: too many for the L1 to keep beside what streams through it.
@@ -86,11 +83,7 @@ uint32_t fold_paced(D d, const uint32_t* begin, int64_t words, const uint32_t** 
     }
   }
   *rest = second + half;
-  HWY_ALIGN uint32_t parts[16];
-  hn::Store(hn::Xor(a, b), d, parts);
-  uint32_t sum = 0;
-  for (int64_t i = 0; i < lanes; ++i) sum ^= parts[i];
-  return sum;
+  return xor_lanes(d, hn::Xor(a, b));
 }
 
 void Read(const Args& args, Team team) {

@@ -8,6 +8,7 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernel.h"
+#include "benches/bandwidth/fold-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
@@ -33,10 +34,7 @@ uint32_t fold_streams(const uint32_t* data, int64_t words, int64_t ahead_words) 
       }
     }
   }
-  HWY_ALIGN uint32_t parts[16];
-  hn::Store(hn::Xor(even, odd), d, parts);
-  uint32_t sum = 0;
-  for (int64_t i = 0; i < lanes; ++i) sum ^= parts[i];
+  uint32_t sum = xor_lanes(d, hn::Xor(even, odd));
   for (int64_t i = kStreams * part; i < words; ++i) sum ^= data[i];
   return sum;
 }
