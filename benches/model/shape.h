@@ -21,6 +21,12 @@ struct Shape {
   bool tied;      // tie_word_embeddings: the head's weights are the embedding's
   double norm_epsilon;
   double rope_theta;
+  bool qk_norm = false;              // an RMS norm over each head of queries and keys
+  int64_t experts = 0;               // of a mixture (num_experts); 0: a dense MLP
+  int64_t experts_per_token = 0;     // that the router chooses for a token
+  int64_t expert_intermediate = 0;   // moe_intermediate_size
+  bool norm_top_k = true;            // the chosen experts' weights are scaled to a sum of 1
+  std::vector<float> rope_factors;   // that divide the frequencies [head_dim / 2]; empty: none
   std::vector<std::string> ignored;  // features of the config that the programs leave out
 
   int64_t qkv_rows() const { return (heads + 2 * kv_heads) * head_dim; }
