@@ -69,6 +69,15 @@ Extensions usable() {
 
 }  // namespace
 
+bool is_intel() {
+#if defined(__x86_64__)
+  static const bool intel = __builtin_cpu_is("intel") != 0;
+  return intel;
+#else
+  return false;
+#endif
+}
+
 const Extensions& extensions() {
   static const Extensions all = usable();
   return all;

@@ -29,4 +29,8 @@ std::vector<std::string> extension_names();
 // The target of Highway that kernels run as; makes it so, and is called before the first dispatch.
 int64_t choose_target();
 
+// Whether the cores are Intel's. What keeps most bytes in flight differs: loops that were tried on
+// Sapphire Rapids and on Zen 5 ask here, and take what is simpler on all others.
+bool is_intel();
+
 }  // namespace membound::cpu

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sum ^= a[i]; 4 bytes a word and no flops: the floor is bytes / bandwidth.
-// Each thread reads its share as two streams: two prefetcher trains keep more lines in flight than
-// one, and prefetching some lines ahead carries them over page boundaries.
+// Each thread reads its share as several streams: more prefetcher trains keep more lines in flight
+// than one. On Intel's cores prefetching some lines ahead carries them over page boundaries.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "benches/bandwidth/read/read.cpu.cpp"
 #include <hwy/aligned_allocator.h>
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "backends/cpu/isa.h"
 #include "backends/cpu/kernel.h"
 #include "benches/bandwidth/fold-inl.h"
 
@@ -25,29 +26,27 @@ constexpr int64_t kAheadWords = 8 * 16;       // 512 bytes
 constexpr int64_t kFarAheadWords = 40 * 16;   // 2560 bytes
 constexpr int64_t kPacedWords = 1024 * 1024;  // 4 MiB a thread
 
-// XOR of [begin, end), whole turns of both halves; returns what is left through `rest`.
-template <class D>
+// XOR of `words` words in whole turns of all streams; returns what is left through `rest`.
+template <int kStreams, int64_t kAhead, class D>
 uint32_t fold_streams(D d, const uint32_t* begin, int64_t words, const uint32_t** rest) {
-  using V = hn::Vec<D>;
   constexpr int64_t kTurn = kLines * kWordsPerLine;
-  const int64_t half = words / 2 / kTurn * kTurn;
-  const uint32_t* second = begin + half;
+  const int64_t part = words / kStreams / kTurn * kTurn;
   const int64_t lanes = hn::Lanes(d);
-  V a = hn::Zero(d), b = hn::Zero(d), e = hn::Zero(d), f = hn::Zero(d);
-  for (int64_t i = 0; i < half; i += kTurn) {
-    for (int64_t line = 0; line < kTurn; line += kWordsPerLine) {
-      hwy::Prefetch(begin + i + line + kAheadWords);
-      hwy::Prefetch(second + i + line + kAheadWords);
-    }
-    for (int64_t j = 0; j < kTurn; j += 2 * lanes) {
-      a = hn::Xor(a, hn::LoadU(d, begin + i + j));
-      b = hn::Xor(b, hn::LoadU(d, second + i + j));
-      e = hn::Xor(e, hn::LoadU(d, begin + i + j + lanes));
-      f = hn::Xor(f, hn::LoadU(d, second + i + j + lanes));
+  auto even = hn::Zero(d), odd = hn::Zero(d);
+  for (int64_t i = 0; i < part; i += kTurn) {
+    for (int64_t stream = 0; stream < kStreams; ++stream) {
+      const uint32_t* line = begin + stream * part + i;
+      if constexpr (kAhead > 0) {
+        for (int64_t j = 0; j < kTurn; j += kWordsPerLine) hwy::Prefetch(line + j + kAhead);
+      }
+      for (int64_t j = 0; j < kTurn; j += 2 * lanes) {
+        even = hn::Xor(even, hn::LoadU(d, line + j));
+        odd = hn::Xor(odd, hn::LoadU(d, line + j + lanes));
+      }
     }
   }
-  *rest = second + half;
-  return xor_lanes(d, hn::Xor(hn::Xor(a, b), hn::Xor(e, f)));
+  *rest = begin + kStreams * part;
+  return xor_lanes(d, hn::Xor(even, odd));
 }
 
 // Zeros that the core finds in its L2: too many for the L1 to keep beside what streams through it.
@@ -65,7 +64,8 @@ class Zeros {
 
 // As fold_streams() for shares that the L2 can't hold, paced by two lines from there for each two
 // of the streams. Found by trial on Sapphire Rapids: 1.01 to 1.12 times the rate of fold_streams(),
-// and this loop without the pace stays at 0.9 of it. No counter told why.
+// and this loop without the pace stays at 0.9 of it. No counter told why. On Zen 5 it has 0.9 of
+// the rate of four streams.
 template <class D>
 uint32_t fold_paced(D d, const uint32_t* begin, int64_t words, const uint32_t** rest) {
   static thread_local const Zeros zeros;
@@ -92,8 +92,10 @@ void Read(const Args& args, Team team) {
   const uint32_t* rest = nullptr;
   const hn::CappedTag<uint32_t, 16> d;
   const int64_t words = range.end - range.begin;
-  uint32_t sum = words >= kPacedWords ? fold_paced(d, data + range.begin, words, &rest)
-                                      : fold_streams(d, data + range.begin, words, &rest);
+  const auto fold = !is_intel()            ? fold_streams<4, 0, decltype(d)>
+                    : words >= kPacedWords ? fold_paced<decltype(d)>
+                                           : fold_streams<2, kAheadWords, decltype(d)>;
+  uint32_t sum = fold(d, data + range.begin, words, &rest);
   for (; rest < data + range.end; ++rest) sum ^= *rest;
   // A line of its own, so that threads don't fight for one.
   pointer<uint32_t>(args, 1)[team.thread * kWordsPerLine % args.n[1]] ^= sum;
