@@ -253,6 +253,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 #include "benches/inference/gemm/gemm.cpu.h"
+#include "benches/inference/kernels/bf16_matmul.h"
 
 namespace membound::cpu {
 HWY_EXPORT(gemv_bf16);
@@ -265,6 +266,13 @@ namespace {
 constexpr int64_t kStreamedBf16 = 4, kStreamedF16 = 8, kStreamedF32 = 16;
 
 const Registrar bf16("gemv/bf16", [](const Args& args, Team team) {
+#if defined(__x86_64__)
+  // Above, tokens fill more of the L2 than all rows of weights are worth.
+  const bool few = args.n[0] <= 8 || (args.n[0] <= kDotTokens && args.n[2] <= 4096);
+  if (few && !is_intel() && extensions().avx512_bf16) {
+    return dot_gemv_bf16(args, team);
+  }
+#endif
   if (args.n[0] > kStreamedBf16) return matmul_bf16(args, team);
   HWY_DYNAMIC_DISPATCH(gemv_bf16)(args, team);
 });

@@ -4,8 +4,6 @@
 #include "benches/inference/kernels/bf16_matmul.h"
 
 #if defined(__x86_64__)
-#include <memory>
-
 #include "benches/inference/kernels/bf16_pack.h"
 
 namespace membound::cpu {
@@ -16,23 +14,6 @@ constexpr int64_t kBlockTokens = 256;
 constexpr int64_t kExactTokens = 16;  // up to here a second part of activations costs no time
 
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
-
-// Memory of one thread that grows and stays, aligned to lines.
-class Scratch {
- public:
-  uint16_t* reserve(int64_t elements) {
-    if (elements > capacity_) {
-      memory_ = std::make_unique<uint16_t[]>(static_cast<size_t>(elements) + 32);
-      capacity_ = elements;
-    }
-    const auto line = (reinterpret_cast<uintptr_t>(memory_.get()) + 63) / 64;
-    return reinterpret_cast<uint16_t*>(line * 64);
-  }
-
- private:
-  std::unique_ptr<uint16_t[]> memory_;
-  int64_t capacity_ = 0;
-};
 
 struct Block {
   int64_t k, depth;       // elements [k, k + depth)
@@ -59,7 +40,7 @@ class Matmul {
     const int64_t most = kBlockElements / (tokens * shape.activation_parts);
     const int64_t blocks = (width_ + most - 1) / most;
     depth_ = round_up((width_ + blocks - 1) / blocks, kTileDepth);
-    static thread_local Scratch scratch;
+    static thread_local Bf16Scratch scratch;
     packed_ = scratch.reserve(tokens * shape.activation_parts * depth_ +
                               2 * panel_rows_ * (depth_ + kTileDepth));
     panel_ = packed_ + tokens * shape.activation_parts * depth_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "backends/cpu/kernel.h"
 
@@ -33,6 +34,23 @@ struct Bf16Shape {
   int token_tiles;       // of a group, 1 or 2
 };
 
+// Memory of one thread that grows and stays, aligned to lines.
+class Bf16Scratch {
+ public:
+  uint16_t* reserve(int64_t elements) {
+    if (elements > capacity_) {
+      memory_ = std::make_unique<uint16_t[]>(static_cast<size_t>(elements) + 32);
+      capacity_ = elements;
+    }
+    const auto line = (reinterpret_cast<uintptr_t>(memory_.get()) + 63) / 64;
+    return reinterpret_cast<uint16_t*>(line * 64);
+  }
+
+ private:
+  std::unique_ptr<uint16_t[]> memory_;
+  int64_t capacity_ = 0;
+};
+
 using Bf16Multiply = void (*)(const Bf16Panel&);
 using Bf16Choose = Bf16Multiply (*)(const Bf16Shape&);
 
@@ -43,6 +61,10 @@ void amx_matmul_bf16(const Args& args, Team team);
 void amx_matmul_f16(const Args& args, Team team);
 // The same with vector instructions, activations in one part; where it has avx512_bf16.
 void dot_matmul_bf16(const Args& args, Team team);
+
+// For up to kDotTokens tokens of a model: rows of weights stream past them.
+inline constexpr int64_t kDotTokens = 16;
+void dot_gemv_bf16(const Args& args, Team team);
 
 Bf16Multiply choose_amx(const Bf16Shape& shape);
 void configure_amx();

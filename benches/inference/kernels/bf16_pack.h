@@ -75,6 +75,15 @@ inline __mmask16 first_lanes(int64_t count) {
   return static_cast<__mmask16>((1u << std::clamp<int64_t>(count, 0, 16)) - 1);
 }
 
+// The next kTileDepth of `count` activations of one token, zeros beyond: out[part][kTileDepth].
+MEMBOUND_AVX512 inline void pack_parts(const float* x, int64_t count, int64_t parts,
+                                       uint16_t* out) {
+  const Parts a = split(_mm512_maskz_loadu_ps(first_lanes(count), x));
+  const Parts b = split(_mm512_maskz_loadu_ps(first_lanes(count - 16), x + 16));
+  _mm512_storeu_si512(out, join(a.first, b.first));
+  if (parts == 2) _mm512_storeu_si512(out + kTileDepth, join(a.second, b.second));
+}
+
 // One step of up to 16 tokens: x[token][0, count) to out[part][k / 2][token][2], zeros beyond.
 MEMBOUND_AVX512 inline void pack_step(const float* x, int64_t stride, int64_t tokens, int64_t count,
                                       int parts, int64_t part_stride, uint16_t* out) {
