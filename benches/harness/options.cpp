@@ -76,6 +76,13 @@ const std::map<std::string, Profile>& profiles() {
   return all;
 }
 
+std::string one_of(const std::string& flag, const std::string& text,
+                   const std::vector<std::string>& choices) {
+  std::map<std::string, std::string> same;
+  for (const auto& choice : choices) same.emplace(choice, choice);
+  return one_of(flag, text, same);
+}
+
 void apply_profile(Options& options) {
   const Profile& profile = one_of("--profile", options.profile, profiles());
   options.batches = profile.batches;
@@ -94,11 +101,8 @@ const std::map<std::string, Setter>& setters() {
       {"--catalogue", [](Options& o, const std::string& v) { o.catalogue_folder = v; }},
       {"--model", [](Options&, const std::string&) {}},  // read last: it needs the catalogue
       {"--suite", [](Options&, const std::string&) {}},
-      {"--dtype",
-       [](Options& o, const std::string& v) {
-         o.dtype =
-             one_of<std::string>("--dtype", v, {{"bf16", "bf16"}, {"f16", "f16"}, {"f32", "f32"}});
-       }},
+      {"--dtype", [](Options&, const std::string&) {}},  // the two settle the types together
+      {"--cache", [](Options&, const std::string&) {}},
       {"--batch",
        [](Options& o, const std::string& v) { o.batches = numbers("--batch", v, 4096); }},
       {"--context",
@@ -179,6 +183,13 @@ std::string value_of(int argc, char** argv, const std::string& flag, const std::
   return fallback;
 }
 
+Types types_from(int argc, char** argv) {
+  const std::string dtype =
+      one_of("--dtype", value_of(argc, argv, "--dtype", "bf16"), stored_types());
+  const std::string cache = value_of(argc, argv, "--cache", default_cache(dtype));
+  return types_of(dtype, one_of("--cache", cache, cache_types()));
+}
+
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
@@ -204,8 +215,10 @@ Options parse_options(int argc, char** argv) {
     }
   }
   if (options.max_samples < options.min_samples) options.max_samples = options.min_samples;
+  options.types = types_from(argc, argv);
   if (const std::string model = value_of(argc, argv, "--model", ""); !model.empty()) {
     options.model = read_shape(model, options.catalogue_folder);
+    check_types(*options.model, options.types);
   }
   return options;
 }
@@ -218,7 +231,9 @@ std::string usage() {
   --check                check every bench's result, time nothing
   --suite=ceilings|steps|all
   --profile=quick|standard|full
-  --model=ID|CONFIG.JSON --dtype=bf16|f16|f32 --batch=1,4 --context=128 --prefill=128
+  --model=ID|CONFIG.JSON --batch=1,4 --context=128 --prefill=128
+  --dtype=f32|f16|bf16|q8_0|q4_0  of all matrices
+  --cache=f32|f16|bf16   of keys and values; default: the dtype, f16 for quantised ones
   --device=cpu:0,...     default: every device found
   --out=FILE             journal (JSON Lines), appended to as samples come
   --backends=DIR         modules; default: backends/ beside this program

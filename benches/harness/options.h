@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "benches/model/shape.h"
+#include "benches/model/types.h"
 
 namespace membound {
 
@@ -24,7 +25,7 @@ struct Options {
   std::string out;  // journal; empty: none
 
   std::optional<Shape> model;
-  std::string dtype = "bf16";
+  Types types = types_of("bf16");
   std::vector<int64_t> batches;
   std::vector<int64_t> contexts;
   std::vector<int64_t> prefills;  // tokens

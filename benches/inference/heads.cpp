@@ -60,7 +60,7 @@ std::vector<float> slice(const Heads& h, const std::vector<float>& all, int64_t 
 }  // namespace
 
 int64_t Heads::cache_bytes() const {
-  return batch * kv_heads * capacity() * head_dim * element_bytes(dtype);
+  return stored_bytes(dtype, batch * kv_heads * capacity() * head_dim);
 }
 
 Heads heads_of(const Device& device, const Case& c) {

@@ -20,27 +20,45 @@ double weight_scale(int64_t fan_in) {
   return std::exp2(std::max(exponent, -6.0));
 }
 
-Buffer random_buffer(const Device& device, int64_t count, const std::string& dtype, uint64_t seed,
-                     double scale) {
-  Buffer buffer = device.alloc(count * element_bytes(dtype));
-  fill_random(device, buffer.data(), count, dtype, seed, scale);
+// Quantised ones in the device's layout.
+void fill_weights(const Device& device, void* data, int64_t rows, int64_t columns,
+                  const std::string& dtype, uint64_t seed, double scale) {
+  if (!is_quantised(dtype)) return fill_random(device, data, rows * columns, dtype, seed, scale);
+  const Launch launch{.kernel = device.need_kernel("fill/" + dtype),
+                      .args = {.buffer = {{data, 0}},
+                               .n = {rows, columns, static_cast<int64_t>(seed)},
+                               .scalar = {scale}},
+                      .depends = -1};
+  device.run({.launches = &launch, .count = 1, .ordered = 1});
+}
+
+Buffer random_buffer(const Device& device, int64_t rows, int64_t columns, const std::string& dtype,
+                     uint64_t seed, double scale) {
+  Buffer buffer = device.alloc(rows * stored_bytes(dtype, columns));
+  fill_weights(device, buffer.data(), rows, columns, dtype, seed, scale);
   return buffer;
 }
 
-reference::Vector widened(const Device& device, const Buffer& buffer, const std::string& dtype) {
-  return reference::widen(device.to_host<uint8_t>(buffer.data(), buffer.bytes()), dtype);
+reference::Vector widened(const Device& device, const Buffer& buffer, const std::string& dtype,
+                          int64_t columns) {
+  return reference::widen(device.to_host<uint8_t>(buffer.data(), buffer.bytes()), dtype, columns);
 }
 
 }  // namespace
 
-DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const std::string& dtype) {
+DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const Types& types)
+    : shape_(s), types_(types) {
+  MEMBOUND_CHECK(!s.tied || types.head == types.embedding, "a tied head is the embedding");
   uint64_t seed = 100;
-  const auto matrix = [&](int64_t rows, int64_t columns) {
-    return random_buffer(device, rows * columns, dtype, seed++, weight_scale(columns));
+  const auto table = [&](int64_t rows, int64_t columns, const std::string& dtype) {
+    return random_buffer(device, rows, columns, dtype, seed++, weight_scale(columns));
   };
-  const auto norm = [&] { return random_buffer(device, s.hidden, "f32", seed++, 2.0); };
-  embedding = matrix(s.vocab, s.hidden);
-  if (!s.tied) own_head = matrix(s.vocab, s.hidden);
+  const auto matrix = [&](int64_t rows, int64_t columns) {
+    return table(rows, columns, types.weights);
+  };
+  const auto norm = [&] { return random_buffer(device, 1, s.hidden, "f32", seed++, 2.0); };
+  embedding = table(s.vocab, s.hidden, types.embedding);
+  if (!s.tied) own_head = table(s.vocab, s.hidden, types.head);
   final_norm = norm();
   for (int64_t i = 0; i < s.layers; ++i) {
     Layer layer;
@@ -54,36 +72,42 @@ DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const std::st
   }
 }
 
-reference::Weights DeviceWeights::to_host(const Device& device, const std::string& dtype) const {
+reference::Weights DeviceWeights::to_host(const Device& device) const {
+  const Shape& s = shape_;
+  const auto matrix = [&](const Buffer& buffer, int64_t columns) {
+    return widened(device, buffer, types_.weights, columns);
+  };
+  const auto norm = [&](const Buffer& buffer) { return widened(device, buffer, "f32", s.hidden); };
   reference::Weights host;
-  host.embedding = widened(device, embedding, dtype);
-  host.head = widened(device, head(), dtype);
-  host.final_norm = widened(device, final_norm, "f32");
+  host.embedding = widened(device, embedding, types_.embedding, s.hidden);
+  host.head = widened(device, head(), types_.head, s.hidden);
+  host.final_norm = norm(final_norm);
   for (const auto& layer : layers) {
-    host.layers.push_back({.attn_norm = widened(device, layer.attn_norm, "f32"),
-                           .qkv = widened(device, layer.qkv, dtype),
-                           .o = widened(device, layer.o, dtype),
-                           .mlp_norm = widened(device, layer.mlp_norm, "f32"),
-                           .gate_up = widened(device, layer.gate_up, dtype),
-                           .down = widened(device, layer.down, dtype)});
+    host.layers.push_back({.attn_norm = norm(layer.attn_norm),
+                           .qkv = matrix(layer.qkv, s.hidden),
+                           .o = matrix(layer.o, s.heads * s.head_dim),
+                           .mlp_norm = norm(layer.mlp_norm),
+                           .gate_up = matrix(layer.gate_up, s.hidden),
+                           .down = matrix(layer.down, s.intermediate)});
   }
   return host;
 }
 
-DeviceCache::DeviceCache(const Device& device, const Shape& s, const std::string& dtype,
+DeviceCache::DeviceCache(const Device& device, const Shape& s, const Types& types,
                          int64_t sequences, int64_t tokens)
-    : capacity((tokens + kCacheBlock - 1) / kCacheBlock * kCacheBlock) {
-  const int64_t bytes = sequences * s.kv_heads * capacity * s.head_dim * element_bytes(dtype);
+    : capacity((tokens + kCacheBlock - 1) / kCacheBlock * kCacheBlock), dtype_(types.cache) {
+  const int64_t bytes = stored_bytes(dtype_, sequences * s.kv_heads * capacity * s.head_dim);
   for (int64_t i = 0; i < s.layers; ++i) {
     keys.push_back(device.alloc(bytes));
     values.push_back(device.alloc(bytes));
   }
 }
 
-void DeviceCache::fill(const Device& device, const std::string& dtype) {
+void DeviceCache::fill(const Device& device) {
   for (size_t i = 0; i < keys.size(); ++i) {
     for (const Buffer* buffer : {&keys[i], &values[i]}) {
-      fill_random(device, buffer->data(), buffer->bytes() / element_bytes(dtype), dtype, 50 + i);
+      const int64_t count = buffer->bytes() / stored_bytes(dtype_, 1);
+      fill_random(device, buffer->data(), count, dtype_, 50 + i);
     }
   }
 }
@@ -97,14 +121,10 @@ int64_t attention_splits(const Device& device, const StepSpec& step, const Shape
   return std::max<int64_t>(1, std::min(wanted, step.tokens / kShortestPart));
 }
 
-StepProgram::StepProgram(const Device& device, const Shape& shape, const std::string& dtype,
+StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& types,
                          const StepSpec& step, const DeviceWeights& weights,
                          const DeviceCache& cache)
-    : device_(device),
-      shape_(shape),
-      dtype_(dtype),
-      step_(step),
-      splits_(attention_splits(device, step, shape)) {
+    : device_(device), shape_(shape), step_(step), splits_(attention_splits(device, step, shape)) {
   const int64_t rows = step.rows();
   const auto floats = [&](int64_t count) { return device.alloc(count * 4); };
   x_ = floats(rows * shape.hidden);
@@ -122,7 +142,7 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const std::st
   frequencies_ = rope_frequencies(device, shape);
   set_tokens(std::vector<int32_t>(rows, 1));
 
-  const auto ops = step_ops(shape, dtype, step);
+  const auto ops = step_ops(shape, types, step);
   int64_t last_attention = -1;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];

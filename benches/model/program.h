@@ -19,32 +19,39 @@ class DeviceWeights {
   struct Layer {
     Buffer attn_norm, qkv, o, mlp_norm, gate_up, down;
   };
-  DeviceWeights(const Device& device, const Shape& shape, const std::string& dtype);
+  DeviceWeights(const Device& device, const Shape& shape, const Types& types);
 
   Buffer embedding, final_norm;
   Buffer own_head;  // empty where it is tied to the embedding
   std::vector<Layer> layers;
   const Buffer& head() const { return own_head.data() == nullptr ? embedding : own_head; }
   // The host's copy in float64, for the reference.
-  reference::Weights to_host(const Device& device, const std::string& dtype) const;
+  reference::Weights to_host(const Device& device) const;
+
+ private:
+  Shape shape_;
+  Types types_;
 };
 
 // Keys and values of `sequences` sequences of up to `capacity` tokens, a buffer a layer each.
 class DeviceCache {
  public:
-  DeviceCache(const Device& device, const Shape& shape, const std::string& dtype, int64_t sequences,
+  DeviceCache(const Device& device, const Shape& shape, const Types& types, int64_t sequences,
               int64_t tokens);
   // Random contents, for contexts that nobody computed.
-  void fill(const Device& device, const std::string& dtype);
+  void fill(const Device& device);
 
   int64_t capacity;  // tokens of a sequence, a multiple of 16
   std::vector<Buffer> keys, values;
+
+ private:
+  std::string dtype_;
 };
 
 class StepProgram {
  public:
-  StepProgram(const Device& device, const Shape& shape, const std::string& dtype,
-              const StepSpec& step, const DeviceWeights& weights, const DeviceCache& cache);
+  StepProgram(const Device& device, const Shape& shape, const Types& types, const StepSpec& step,
+              const DeviceWeights& weights, const DeviceCache& cache);
 
   const std::vector<Launch>& launches() const { return launches_; }
   // The position of the newest token, and the one past the last that a step may go on to; the
@@ -63,7 +70,6 @@ class StepProgram {
 
   const Device& device_;
   const Shape shape_;
-  const std::string dtype_;
   const StepSpec step_;
   int64_t splits_;
   std::vector<Launch> launches_;

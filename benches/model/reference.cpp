@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "benches/model/types.h"
+
 namespace membound::reference {
 
 namespace {
@@ -19,9 +21,33 @@ double half_value(uint32_t bits) {
   return (bits & 0x8000u) != 0 ? -magnitude : magnitude;
 }
 
+// A row at a time, as quantised.h lays them out.
+Vector widen_quantised(const std::vector<uint8_t>& bytes, const std::string& dtype,
+                       int64_t columns) {
+  const int64_t row_bytes = stored_bytes(dtype, columns);
+  const int64_t scales = row_bytes - columns / 32 * 2;
+  Vector values;
+  for (const uint8_t* row = bytes.data(); row < bytes.data() + bytes.size(); row += row_bytes) {
+    for (int64_t i = 0; i < columns; ++i) {
+      const uint8_t* scale = row + scales + i / 32 * 2;
+      double element = static_cast<int8_t>(row[i]);
+      if (dtype == "q4_0") {
+        const bool grouped = i < columns / 128 * 128;
+        const int64_t size = grouped ? 128 : 32;  // elements whose nibbles share bytes
+        const int64_t in = i % size;
+        const uint8_t pair = row[(i - in) / 2 + in % (size / 2)];
+        element = (in < size / 2 ? pair & 15 : pair >> 4) - 8;
+      }
+      values.push_back(half_value(scale[0] | static_cast<uint32_t>(scale[1]) << 8) * element);
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
-Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype) {
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns) {
+  if (is_quantised(dtype)) return widen_quantised(bytes, dtype, columns);
   const size_t size = dtype == "f32" ? 4 : 2;
   Vector values(bytes.size() / size);
   for (size_t i = 0; i < values.size(); ++i) {

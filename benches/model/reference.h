@@ -14,9 +14,9 @@ namespace membound::reference {
 
 using Vector = std::vector<double>;
 
-// Elements of host memory that holds `dtype` ("f32", "f16", "bf16").
-Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype);
-// The nearest value that `dtype` can hold (ties to even).
+// Elements of host memory that holds rows of `columns` elements of `dtype`.
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns);
+// The nearest value that `dtype` ("f32", "f16", "bf16") can hold (ties to even).
 double round_to(double value, const std::string& dtype);
 Vector round_all(Vector values, const std::string& dtype);
 

@@ -6,28 +6,32 @@ namespace {
 
 constexpr int64_t kActivationBytes = 4;  // f32
 
+int64_t kv_bytes_of_layer(const Shape& s, const Types& types, const StepSpec& step) {
+  return step.batch * step.tokens * stored_bytes(types.cache, 2 * s.kv_heads * s.head_dim);
+}
+
 class Builder {
  public:
-  Builder(const Shape& shape, const std::string& dtype, const StepSpec& step)
-      : s_(shape), dtype_(dtype), step_(step), rows_(step.rows()), wide_(element_bytes(dtype)) {}
+  Builder(const Shape& shape, const Types& types, const StepSpec& step)
+      : s_(shape), types_(types), step_(step), rows_(step.rows()) {}
 
   std::vector<Op> build() {
     embed();
     for (layer_ = 0; layer_ < s_.layers; ++layer_) {
       rmsnorm("attn_norm", rows_);
-      matmul("qkv", rows_, s_.qkv_rows(), s_.hidden, false);
+      matmul("qkv", types_.weights, rows_, s_.qkv_rows(), s_.hidden, false);
       rope_append();
       attention();
-      matmul("o", rows_, s_.hidden, s_.heads * s_.head_dim, true);
+      matmul("o", types_.weights, rows_, s_.hidden, s_.heads * s_.head_dim, true);
       rmsnorm("mlp_norm", rows_);
-      matmul("gate_up", rows_, 2 * s_.intermediate, s_.hidden, false);
+      matmul("gate_up", types_.weights, rows_, 2 * s_.intermediate, s_.hidden, false);
       silu_mul();
-      matmul("down", rows_, s_.hidden, s_.intermediate, true);
+      matmul("down", types_.weights, rows_, s_.hidden, s_.intermediate, true);
     }
     layer_ = -1;
     // Only the last position of each sequence is needed to choose its next token.
     rmsnorm("final_norm", step_.batch);
-    matmul("head", step_.batch, s_.vocab, s_.hidden, false);
+    matmul("head", types_.head, step_.batch, s_.vocab, s_.hidden, false);
     add("argmax", "argmax", "f32", {{"rows", step_.batch}, {"width", s_.vocab}},
         {.activation_bytes = kActivationBytes * step_.batch * (s_.vocab + 1)});
     add("advance", "advance", "none", {}, {.activation_bytes = 16});
@@ -42,8 +46,8 @@ class Builder {
   }
 
   void embed() {
-    add("embed", "embed", dtype_, {{"rows", rows_}, {"width", s_.hidden}},
-        {.bytes_read = rows_ * s_.hidden * wide_,
+    add("embed", "embed", types_.embedding, {{"rows", rows_}, {"width", s_.hidden}},
+        {.bytes_read = rows_ * stored_bytes(types_.embedding, s_.hidden),
          .activation_bytes = rows_ * (kActivationBytes * s_.hidden + 4)});
   }
 
@@ -53,9 +57,10 @@ class Builder {
         4 * rows * s_.hidden);
   }
 
-  void matmul(const std::string& name, int64_t m, int64_t n, int64_t k, bool accumulate) {
-    add(name, m <= kGemvRows ? "gemv" : "gemm", dtype_, {{"m", m}, {"n", n}, {"k", k}},
-        matmul_work(m, n, k, accumulate, dtype_));
+  void matmul(const std::string& name, const std::string& dtype, int64_t m, int64_t n, int64_t k,
+              bool accumulate) {
+    add(name, m <= kGemvRows ? "gemv" : "gemm", dtype, {{"m", m}, {"n", n}, {"k", k}},
+        matmul_work(m, n, k, accumulate, dtype));
   }
 
   Keys head_keys(bool with_context) const {
@@ -70,8 +75,8 @@ class Builder {
   void rope_append() {
     const int64_t q = s_.heads * s_.head_dim;
     const int64_t kv = s_.kv_heads * s_.head_dim;
-    add("rope_append", "rope_append", dtype_, head_keys(false),
-        {.bytes_written = rows_ * 2 * kv * wide_,
+    add("rope_append", "rope_append", types_.cache, head_keys(false),
+        {.bytes_written = rows_ * stored_bytes(types_.cache, 2 * kv),
          .activation_bytes = kActivationBytes * rows_ * (s_.qkv_rows() + q)},
         3 * rows_ * (q + kv));  // six flops a rotated pair
   }
@@ -80,8 +85,8 @@ class Builder {
     const int64_t q = s_.heads * s_.head_dim;
     const int64_t t = step_.tokens;
     const int64_t pairs = step_.phase == StepSpec::kDecode ? t : t * (t + 1) / 2;
-    add("attention", "attention", dtype_, head_keys(true),
-        {.bytes_read = step_.batch * t * 2 * s_.kv_heads * s_.head_dim * wide_,
+    add("attention", "attention", types_.cache, head_keys(true),
+        {.bytes_read = kv_bytes_of_layer(s_, types_, step_),
          .activation_bytes = 2 * kActivationBytes * rows_ * q},
         4 * q * step_.batch * pairs);
   }
@@ -93,24 +98,21 @@ class Builder {
   }
 
   const Shape& s_;
-  const std::string& dtype_;
+  const Types& types_;
   const StepSpec& step_;
   const int64_t rows_;
-  const int64_t wide_;  // bytes of a weight and of a cache element
   int64_t layer_ = -1;
   std::vector<Op> ops_;
 };
 
 }  // namespace
 
-int64_t element_bytes(const std::string& dtype) { return dtype == "f32" ? 4 : 2; }
-
-std::vector<Op> step_ops(const Shape& shape, const std::string& dtype, const StepSpec& step) {
-  return Builder(shape, dtype, step).build();
+std::vector<Op> step_ops(const Shape& shape, const Types& types, const StepSpec& step) {
+  return Builder(shape, types, step).build();
 }
 
 Work matmul_work(int64_t m, int64_t n, int64_t k, bool accumulate, const std::string& dtype) {
-  Work work{.bytes_read = n * k * element_bytes(dtype),
+  Work work{.bytes_read = n * stored_bytes(dtype, k),
             .activation_bytes = kActivationBytes * (m * k + m * n * (accumulate ? 2 : 1))};
   work.flops[dtype] = 2 * m * n * k;
   return work;
@@ -122,15 +124,16 @@ Work total(const std::vector<Op>& ops) {
   return sum;
 }
 
-int64_t weight_bytes(const Shape& s, const std::string& dtype) {
+int64_t weight_bytes(const Shape& s, const Types& types) {
   const int64_t layer =
       s.qkv_rows() * s.hidden + s.hidden * s.heads * s.head_dim + 3 * s.intermediate * s.hidden;
-  const int64_t tables = s.vocab * s.hidden * (s.tied ? 1 : 2);
-  return element_bytes(dtype) * (s.layers * layer + tables) + 4 * s.hidden * (2 * s.layers + 1);
+  const int64_t table = s.vocab * s.hidden;
+  return stored_bytes(types.weights, s.layers * layer) + stored_bytes(types.embedding, table) +
+         (s.tied ? 0 : stored_bytes(types.head, table)) + 4 * s.hidden * (2 * s.layers + 1);
 }
 
-int64_t kv_bytes(const Shape& s, const std::string& dtype, const StepSpec& step) {
-  return s.layers * step.batch * step.tokens * 2 * s.kv_heads * s.head_dim * element_bytes(dtype);
+int64_t kv_bytes(const Shape& s, const Types& types, const StepSpec& step) {
+  return s.layers * kv_bytes_of_layer(s, types, step);
 }
 
 std::string bench_name(const Op& op) {

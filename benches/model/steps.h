@@ -10,6 +10,7 @@
 #include "benches/harness/bench.h"
 #include "benches/harness/work.h"
 #include "benches/model/shape.h"
+#include "benches/model/types.h"
 
 namespace membound {
 
@@ -35,7 +36,7 @@ struct Op {
 // Rows above which a matmul is measured and run as `gemm`, not as `gemv`.
 inline constexpr int64_t kGemvRows = 64;
 
-std::vector<Op> step_ops(const Shape& shape, const std::string& dtype, const StepSpec& step);
+std::vector<Op> step_ops(const Shape& shape, const Types& types, const StepSpec& step);
 
 // x[m][k] times W[n][k] transposed, added to what is there where `accumulate`. Its flops are those
 // of the weights' type: that decides which units may do them.
@@ -43,10 +44,9 @@ Work matmul_work(int64_t m, int64_t n, int64_t k, bool accumulate, const std::st
 
 Work total(const std::vector<Op>& ops);
 
-int64_t element_bytes(const std::string& dtype);
-int64_t weight_bytes(const Shape& shape, const std::string& dtype);
+int64_t weight_bytes(const Shape& shape, const Types& types);
 // Of the cache at that context.
-int64_t kv_bytes(const Shape& shape, const std::string& dtype, const StepSpec& step);
+int64_t kv_bytes(const Shape& shape, const Types& types, const StepSpec& step);
 
 // "family/bench/dtype/..." of the op's kernel bench.
 std::string bench_name(const Op& op);
