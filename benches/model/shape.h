@@ -36,8 +36,8 @@ struct Shape {
 // `catalogue_folder`. Throws InputError with one line.
 Shape read_shape(const std::string& model, const std::string& catalogue_folder);
 
-// Throws InputError if a number is missing or out of bounds, or the architecture is none of the
-// dense, gated, grouped-query kind that the programs are.
+// Throws InputError if a number is missing or out of bounds, or the architecture is none that the
+// programs are: gated MLPs, dense or of experts as in qwen3_moe, and grouped-query attention.
 Shape shape_from_json(const nlohmann::json& config, const std::string& where);
 
 nlohmann::json to_json(const Shape& shape);
