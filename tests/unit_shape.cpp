@@ -138,8 +138,8 @@ TEST(Shape, Llama3ScalingDividesLowFrequencies) {
   ASSERT_EQ(shape.rope_factors.size(), 64);
   EXPECT_EQ(shape.rope_factors[0], 1.0f);
   EXPECT_EQ(shape.rope_factors[63], 8.0f);
-  // Wavelength 2 pi 500000^(30 / 64) = 2949.1 lies between 8192 / 4 and 8192: (8192 / 2949.1 - 1) / 3
-  // = 0.5926 of the frequency is kept.
+  // Wavelength 2 pi 500000^(30 / 64) = 2949.1 lies between 8192 / 4 and 8192: (8192 / 2949.1 - 1) /
+  // 3 = 0.5926 of the frequency is kept.
   EXPECT_NEAR(shape.rope_factors[30], 1 / (0.5926 + 0.4074 / 8), 2e-3);
   // As transformers 5 stores it.
   config.erase("rope_scaling");

@@ -166,8 +166,9 @@ Check check_heads(const Device& device, Heads h) {
   // One rounding of a key may differ from the reference's where f32 rotation lands beside a tie,
   // hence the wider bounds.
   const double bound = h.dtype == "bf16" ? 2e-3 : h.dtype == "f16" ? 3e-4 : 1e-5;
-  return compare("append and attend against float64, error over the largest", bound, out,
-                 expected_output(h, qkv, widened(device, buffers.q_norm), widened(device, buffers.k_norm)));
+  return compare(
+      "append and attend against float64, error over the largest", bound, out,
+      expected_output(h, qkv, widened(device, buffers.q_norm), widened(device, buffers.k_norm)));
 }
 
 }  // namespace membound

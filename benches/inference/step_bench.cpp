@@ -61,6 +61,13 @@ Prepared prepare(Workspace& workspace, StepSpec::Phase phase, const Case& c) {
   prepared.work = total(step_ops(shape, types, step));
   prepared.cold = true;
   prepared.footprint_bytes = prepared.work.bytes_read;
+  if (shape.experts > 0) {
+    prepared.before_sample = [parts] { parts->program.take_experts_touched(); };
+    prepared.counters = [parts] {
+      return std::map<std::string, double>{
+          {"experts_touched", parts->program.take_experts_touched()}};
+    };
+  }
   // The parts live as long as the check that refers to them.
   prepared.check = [parts, &device, shape, types] {
     return check_transformer(device, shape, types);
@@ -100,6 +107,11 @@ Shape small_shape(const Shape& shape) {
   small.heads = small.kv_heads * group;
   small.hidden = 192;
   small.intermediate = 320;
+  if (shape.experts > 0) {
+    small.experts = std::min<int64_t>(shape.experts, 12);
+    small.experts_per_token = std::min<int64_t>(shape.experts_per_token, 3);
+    small.expert_intermediate = 96;
+  }
   small.vocab = 1003;
   return small;
 }

@@ -6,6 +6,7 @@
 
 #include "benches/harness/workspace.h"
 #include "benches/inference/attention/scratch.h"
+#include "benches/inference/experts/plan.h"
 
 namespace membound {
 namespace {
@@ -56,18 +57,26 @@ DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const Types& 
   const auto matrix = [&](int64_t rows, int64_t columns) {
     return table(rows, columns, types.weights);
   };
-  const auto norm = [&] { return random_buffer(device, 1, s.hidden, "f32", seed++, 2.0); };
+  const auto norm = [&](int64_t width) {
+    return random_buffer(device, 1, width, "f32", seed++, 2.0);
+  };
   embedding = table(s.vocab, s.hidden, types.embedding);
   if (!s.tied) own_head = table(s.vocab, s.hidden, types.head);
-  final_norm = norm();
+  final_norm = norm(s.hidden);
   for (int64_t i = 0; i < s.layers; ++i) {
     Layer layer;
-    layer.attn_norm = norm();
+    layer.attn_norm = norm(s.hidden);
     layer.qkv = matrix(s.qkv_rows(), s.hidden);
     layer.o = matrix(s.hidden, s.heads * s.head_dim);
-    layer.mlp_norm = norm();
-    layer.gate_up = matrix(2 * s.intermediate, s.hidden);
-    layer.down = matrix(s.hidden, s.intermediate);
+    layer.mlp_norm = norm(s.hidden);
+    if (s.qk_norm) {
+      layer.q_norm = norm(s.head_dim);
+      layer.k_norm = norm(s.head_dim);
+    }
+    if (s.experts > 0) layer.router = table(s.experts, s.hidden, "f32");
+    // Experts follow one another as rows of one matrix.
+    layer.gate_up = matrix(s.mlps() * 2 * s.inner(), s.hidden);
+    layer.down = matrix(s.mlps() * s.hidden, s.inner());
     layers.push_back(std::move(layer));
   }
 }
@@ -77,18 +86,23 @@ reference::Weights DeviceWeights::to_host(const Device& device) const {
   const auto matrix = [&](const Buffer& buffer, int64_t columns) {
     return widened(device, buffer, types_.weights, columns);
   };
-  const auto norm = [&](const Buffer& buffer) { return widened(device, buffer, "f32", s.hidden); };
+  const auto floats = [&](const Buffer& buffer) {
+    return buffer.data() == nullptr ? reference::Vector() : widened(device, buffer, "f32", 1);
+  };
   reference::Weights host;
   host.embedding = widened(device, embedding, types_.embedding, s.hidden);
   host.head = widened(device, head(), types_.head, s.hidden);
-  host.final_norm = norm(final_norm);
+  host.final_norm = floats(final_norm);
   for (const auto& layer : layers) {
-    host.layers.push_back({.attn_norm = norm(layer.attn_norm),
+    host.layers.push_back({.attn_norm = floats(layer.attn_norm),
                            .qkv = matrix(layer.qkv, s.hidden),
+                           .q_norm = floats(layer.q_norm),
+                           .k_norm = floats(layer.k_norm),
                            .o = matrix(layer.o, s.heads * s.head_dim),
-                           .mlp_norm = norm(layer.mlp_norm),
+                           .mlp_norm = floats(layer.mlp_norm),
+                           .router = floats(layer.router),
                            .gate_up = matrix(layer.gate_up, s.hidden),
-                           .down = matrix(layer.down, s.intermediate)});
+                           .down = matrix(layer.down, s.inner())});
   }
   return host;
 }
@@ -121,6 +135,19 @@ int64_t attention_splits(const Device& device, const StepSpec& step, const Shape
   return std::max<int64_t>(1, std::min(wanted, step.tokens / kShortestPart));
 }
 
+namespace {
+
+// Any tokens, and no two alike while there are enough: equal ones would touch equal experts.
+std::vector<int32_t> spread_tokens(int64_t count, int64_t vocab) {
+  std::vector<int32_t> tokens(count);
+  for (int64_t i = 0; i < count; ++i) {
+    tokens[i] = static_cast<int32_t>((1 + i * 2654435761) % vocab);
+  }
+  return tokens;
+}
+
+}  // namespace
+
 StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& types,
                          const StepSpec& step, const DeviceWeights& weights,
                          const DeviceCache& cache)
@@ -131,8 +158,16 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& 
   normed_ = floats(rows * shape.hidden);
   qkv_ = floats(rows * shape.qkv_rows());
   attended_ = floats(rows * shape.heads * shape.head_dim);
-  gate_up_ = floats(rows * 2 * shape.intermediate);
-  activated_ = floats(rows * shape.intermediate);
+  const int64_t pairs = rows * shape.mlps_per_token();
+  gate_up_ = floats(pairs * 2 * shape.inner());
+  activated_ = floats(pairs * shape.inner());
+  if (shape.experts > 0) {
+    routed_ = floats(rows * shape.experts);
+    plan_ = device.alloc(ExpertPlan::bytes(shape.experts, pairs));
+    expert_weights_ = floats(pairs);
+    expert_outputs_ = floats(pairs * shape.hidden);
+    counters_ = device.alloc(sizeof(ExpertCounters));
+  }
   logits_ = floats(step.batch * shape.vocab);
   tokens_ = device.alloc(rows * 4);
   chosen_ = device.alloc(step.batch * 4);
@@ -140,7 +175,7 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& 
   scratch_ = device.alloc(attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
                                                   shape.heads, shape.head_dim, splits_));
   frequencies_ = rope_frequencies(device, shape);
-  set_tokens(std::vector<int32_t>(rows, 1));
+  set_tokens(spread_tokens(rows, shape.vocab));
 
   const auto ops = step_ops(shape, types, step);
   int64_t last_attention = -1;
@@ -161,7 +196,8 @@ Buffer rope_frequencies(const Device& device, const Shape& shape) {
   std::vector<float> host(shape.head_dim / 2);
   for (size_t i = 0; i < host.size(); ++i) {
     const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_dim);
-    host[i] = static_cast<float>(std::pow(shape.rope_theta, exponent));
+    const double factor = shape.rope_factors.empty() ? 1 : shape.rope_factors[i];
+    host[i] = static_cast<float>(std::pow(shape.rope_theta, exponent) / factor);
   }
   Buffer buffer = device.alloc(static_cast<int64_t>(host.size()) * 4);
   device.copy(buffer.data(), host.data(), buffer.bytes());
@@ -197,6 +233,9 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   }
   if (op.name == "qkv") return matmul(w->qkv, normed_, qkv_, rows, s.qkv_rows(), s.hidden, false);
   if (op.name == "o") return matmul(w->o, attended_, x_, rows, s.hidden, q, true);
+  if (s.experts > 0 && inside) {
+    if (const auto args = mixture_args(op, w)) return *args;
+  }
   if (op.name == "gate_up") {
     return matmul(w->gate_up, normed_, gate_up_, rows, 2 * s.intermediate, s.hidden, false);
   }
@@ -208,17 +247,20 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   if (op.name == "rope_append" || op.name == "attention") {
     Args args{.n = {step_.batch, step_.tokens_per_sequence(), s.heads, s.kv_heads, s.head_dim,
                     cache.capacity, splits_},
-              .scalar = {1 / std::sqrt(static_cast<double>(s.head_dim))}};
+              .scalar = {1 / std::sqrt(static_cast<double>(s.head_dim)), s.norm_epsilon}};
     args.buffer[0] = {qkv_.data()};
     args.buffer[1] = {cache.keys[op.layer].data()};
     args.buffer[2] = {cache.values[op.layer].data()};
     args.buffer[3] = {state_.data()};
-    args.buffer[4] = {op.name == "attention" ? attended_.data() : frequencies_.data()};
-    args.buffer[5] = {scratch_.data()};
+    const bool attends = op.name == "attention";
+    args.buffer[4] = {attends ? attended_.data() : frequencies_.data()};
+    args.buffer[5] = {attends ? scratch_.data() : w->q_norm.data()};
+    args.buffer[6] = {attends ? nullptr : w->k_norm.data()};
     return args;
   }
   if (op.name == "silu_mul") {
-    return {.buffer = {{gate_up_.data()}, {activated_.data()}}, .n = {rows, s.intermediate}};
+    return {.buffer = {{gate_up_.data()}, {activated_.data()}},
+            .n = {rows * s.mlps_per_token(), s.inner()}};
   }
   if (op.name == "argmax") {
     // A decode step feeds itself.
@@ -227,6 +269,45 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   }
   MEMBOUND_CHECK(op.name == "advance", "no launch for op " + op.name);
   return {.buffer = {{state_.data()}}};  // n is set by set_window
+}
+
+std::optional<Args> StepProgram::mixture_args(const Op& op, const DeviceWeights::Layer* w) const {
+  const Shape& s = shape_;
+  const int64_t rows = step_.rows();
+  const int64_t pairs = rows * s.experts_per_token;
+  const auto experts = [&](const Buffer& matrices, const Buffer& x, const Buffer& y, int64_t n,
+                           int64_t k, bool gather) {
+    return Args{.buffer = {{matrices.data()}, {x.data()}, {y.data()}, {plan_.data()}},
+                .n = {pairs, n, k, s.experts, gather ? 1 : 0}};
+  };
+  if (op.name == "router") {
+    return Args{.buffer = {{w->router.data()}, {normed_.data()}, {routed_.data()}},
+                .n = {rows, s.experts, s.hidden, 0}};
+  }
+  if (op.name == "route") {
+    return Args{
+        .buffer = {{routed_.data()}, {expert_weights_.data()}, {plan_.data()}, {counters_.data()}},
+        .n = {rows, s.experts, s.experts_per_token, s.norm_top_k ? 1 : 0}};
+  }
+  if (op.name == "gate_up") {
+    return experts(w->gate_up, normed_, gate_up_, 2 * s.inner(), s.hidden, true);
+  }
+  if (op.name == "down") {
+    return experts(w->down, activated_, expert_outputs_, s.hidden, s.inner(), false);
+  }
+  if (op.name != "combine") return std::nullopt;
+  return Args{
+      .buffer = {{expert_outputs_.data()}, {expert_weights_.data()}, {plan_.data()}, {x_.data()}},
+      .n = {rows, s.hidden, s.experts_per_token, s.experts}};
+}
+
+double StepProgram::take_experts_touched() {
+  if (shape_.experts == 0) return 0;
+  const auto now = device_.to_host<ExpertCounters>(counters_.data(), 1)[0];
+  const ExpertCounters none{};
+  device_.copy(counters_.data(), &none, sizeof none);
+  if (now.launches == 0) return 0;
+  return static_cast<double>(now.touched) / static_cast<double>(now.launches);
 }
 
 void StepProgram::set_window(int64_t position, int64_t start, int64_t limit) {
@@ -251,7 +332,9 @@ std::vector<float> StepProgram::logits() const {
 }
 
 int64_t StepProgram::activation_bytes(const Shape& s, const StepSpec& step) {
-  const int64_t row = 2 * s.hidden + s.qkv_rows() + s.heads * s.head_dim + 3 * s.intermediate;
+  const int64_t mixture = s.experts > 0 ? s.experts + s.experts_per_token * s.hidden : 0;
+  const int64_t row = 2 * s.hidden + s.qkv_rows() + s.heads * s.head_dim + mixture +
+                      3 * s.mlps_per_token() * s.inner();
   return 4 * (step.rows() * row + step.batch * s.vocab);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,12 @@
 namespace membound {
 
 // Random weights on the device. One matrix a role: q, k and v rows together, gate and up together,
-// as engines that fuse those matmuls store them.
+// as engines that fuse those matmuls store them; the matrices of experts one after the other.
 class DeviceWeights {
  public:
   struct Layer {
     Buffer attn_norm, qkv, o, mlp_norm, gate_up, down;
+    Buffer q_norm, k_norm, router;  // empty where the architecture has none
   };
   DeviceWeights(const Device& device, const Shape& shape, const Types& types);
 
@@ -62,11 +64,15 @@ class StepProgram {
   // What the last run chose for each sequence. Decode feeds it to the next run by itself.
   std::vector<int32_t> chosen() const;
   std::vector<float> logits() const;  // [batch][vocab]
+  // Experts of a layer that the runs since the last call touched, on average; 0 without a mixture.
+  double take_experts_touched();
   // All memory but weights and cache.
   static int64_t activation_bytes(const Shape& shape, const StepSpec& step);
 
  private:
   Args args_of(const Op& op, const DeviceWeights& weights, const DeviceCache& cache) const;
+  // None for the ops that a mixture shares with a dense MLP.
+  std::optional<Args> mixture_args(const Op& op, const DeviceWeights::Layer* w) const;
 
   const Device& device_;
   const Shape shape_;
@@ -75,6 +81,7 @@ class StepProgram {
   std::vector<Launch> launches_;
   Buffer state_, tokens_, chosen_, frequencies_, scratch_;
   Buffer x_, normed_, qkv_, attended_, gate_up_, activated_, logits_;
+  Buffer routed_, plan_, expert_weights_, expert_outputs_, counters_;  // of a mixture
 };
 
 // Rotation frequencies of the pairs of a head: f32 [head_dim / 2].

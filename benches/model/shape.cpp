@@ -167,7 +167,8 @@ std::vector<std::string> ignored_features(const json& config) {
   for (const char* key : {"attention_bias", "mlp_bias", "use_qk_norm"}) {
     if (present(config, key) && config.at(key) == true) ignored.emplace_back(key);
   }
-  const bool unused = present(config, "use_sliding_window") && config["use_sliding_window"] == false;
+  const bool unused =
+      present(config, "use_sliding_window") && config["use_sliding_window"] == false;
   if (present(config, "sliding_window") && !unused) ignored.emplace_back("sliding_window");
   const json* scaling = rope_scaling(config);
   const std::string type = scaling == nullptr ? "default" : rope_type(*scaling);

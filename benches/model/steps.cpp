@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benches/model/steps.h"
 
+#include <cmath>
+
 namespace membound {
 namespace {
 
@@ -24,9 +26,7 @@ class Builder {
       attention();
       matmul("o", types_.weights, rows_, s_.hidden, s_.heads * s_.head_dim, true);
       rmsnorm("mlp_norm", rows_);
-      matmul("gate_up", types_.weights, rows_, 2 * s_.intermediate, s_.hidden, false);
-      silu_mul();
-      matmul("down", types_.weights, rows_, s_.hidden, s_.intermediate, true);
+      s_.experts > 0 ? mixture() : dense();
     }
     layer_ = -1;
     // Only the last position of each sequence is needed to choose its next token.
@@ -39,6 +39,54 @@ class Builder {
   }
 
  private:
+  void dense() {
+    matmul("gate_up", types_.weights, rows_, 2 * s_.intermediate, s_.hidden, false);
+    silu_mul(rows_, s_.intermediate);
+    matmul("down", types_.weights, rows_, s_.hidden, s_.intermediate, true);
+  }
+
+  void mixture() {
+    const int64_t pairs = rows_ * s_.experts_per_token;  // of a token and one of its experts
+    matmul("router", "f32", rows_, s_.experts, s_.hidden, false);
+    route();
+    experts("gate_up", 2 * s_.expert_intermediate, s_.hidden, true);
+    silu_mul(pairs, s_.expert_intermediate);
+    experts("down", s_.hidden, s_.expert_intermediate, false);
+    add("combine", "combine", "f32",
+        {{"rows", rows_}, {"width", s_.hidden}, {"chosen", s_.experts_per_token}},
+        {.activation_bytes = kActivationBytes * (pairs * (s_.hidden + 2) + 2 * rows_ * s_.hidden)},
+        2 * pairs * s_.hidden);
+  }
+
+  int64_t touched() const {
+    return step_.touched > 0 ? step_.touched : std::llround(expected_experts(s_, rows_));
+  }
+
+  // Weights, places among the slots and the way back are four bytes each.
+  void route() {
+    const int64_t pairs = rows_ * s_.experts_per_token;
+    add("route", "route", "f32",
+        {{"rows", rows_}, {"experts", s_.experts}, {"chosen", s_.experts_per_token}},
+        {.activation_bytes = kActivationBytes * (rows_ * s_.experts + 3 * pairs)},
+        2 * rows_ * s_.experts);
+  }
+
+  // `gather`: inputs are tokens; else they are in the order of the experts already.
+  void experts(const std::string& name, int64_t n, int64_t k, bool gather) {
+    const int64_t pairs = rows_ * s_.experts_per_token;
+    Work work{.bytes_read = touched() * n * stored_bytes(types_.weights, k),
+              .activation_bytes = kActivationBytes * pairs * (k + n)};
+    work.flops[types_.weights] = 2 * pairs * n * k;
+    add(name, "experts", types_.weights,
+        {{"rows", rows_},
+         {"chosen", s_.experts_per_token},
+         {"touched", touched()},
+         {"n", n},
+         {"k", k},
+         {"gather", gather ? 1 : 0}},
+        work);
+  }
+
   void add(const std::string& name, const std::string& bench, const std::string& dtype, Keys keys,
            Work work, int64_t flops = 0) {
     work.flops["f32"] += flops;
@@ -75,10 +123,14 @@ class Builder {
   void rope_append() {
     const int64_t q = s_.heads * s_.head_dim;
     const int64_t kv = s_.kv_heads * s_.head_dim;
-    add("rope_append", "rope_append", types_.cache, head_keys(false),
-        {.bytes_written = rows_ * stored_bytes(types_.cache, 2 * kv),
+    Keys keys = head_keys(false);
+    if (s_.qk_norm) keys.emplace_back("qk_norm", 1);
+    // Six flops a rotated pair; a norm takes four an element, as rmsnorm does.
+    add("rope_append", "rope_append", types_.cache, keys,
+        {.bytes_read = s_.qk_norm ? 2 * 4 * s_.head_dim : 0,
+         .bytes_written = rows_ * stored_bytes(types_.cache, 2 * kv),
          .activation_bytes = kActivationBytes * rows_ * (s_.qkv_rows() + q)},
-        3 * rows_ * (q + kv));  // six flops a rotated pair
+        (s_.qk_norm ? 7 : 3) * rows_ * (q + kv));
   }
 
   void attention() {
@@ -91,10 +143,9 @@ class Builder {
         4 * q * step_.batch * pairs);
   }
 
-  void silu_mul() {
-    add("silu_mul", "silu_mul", "f32", {{"rows", rows_}, {"width", s_.intermediate}},
-        {.activation_bytes = 3 * kActivationBytes * rows_ * s_.intermediate},
-        5 * rows_ * s_.intermediate);
+  void silu_mul(int64_t rows, int64_t width) {
+    add("silu_mul", "silu_mul", "f32", {{"rows", rows}, {"width", width}},
+        {.activation_bytes = 3 * kActivationBytes * rows * width}, 5 * rows * width);
   }
 
   const Shape& s_;
@@ -124,12 +175,24 @@ Work total(const std::vector<Op>& ops) {
   return sum;
 }
 
+double expected_experts(const Shape& s, int64_t rows) {
+  const auto all = static_cast<double>(s.experts);
+  const double missed = 1 - static_cast<double>(s.experts_per_token) / all;
+  return all * (1 - std::pow(missed, static_cast<double>(rows)));
+}
+
+int64_t expert_bytes(const Shape& s, const Types& types) {
+  return stored_bytes(types.weights, 3 * s.expert_intermediate * s.hidden);
+}
+
 int64_t weight_bytes(const Shape& s, const Types& types) {
-  const int64_t layer =
-      s.qkv_rows() * s.hidden + s.hidden * s.heads * s.head_dim + 3 * s.intermediate * s.hidden;
+  const int64_t attention = s.qkv_rows() * s.hidden + s.hidden * s.heads * s.head_dim;
+  const int64_t mlp = s.experts > 0 ? s.experts * expert_bytes(s, types) + 4 * s.experts * s.hidden
+                                    : stored_bytes(types.weights, 3 * s.intermediate * s.hidden);
   const int64_t table = s.vocab * s.hidden;
-  return stored_bytes(types.weights, s.layers * layer) + stored_bytes(types.embedding, table) +
-         (s.tied ? 0 : stored_bytes(types.head, table)) + 4 * s.hidden * (2 * s.layers + 1);
+  const int64_t norms = s.hidden * (2 * s.layers + 1) + (s.qk_norm ? 2 * s.head_dim * s.layers : 0);
+  return s.layers * (stored_bytes(types.weights, attention) + mlp) + 4 * norms +
+         stored_bytes(types.embedding, table) + (s.tied ? 0 : stored_bytes(types.head, table));
 }
 
 int64_t kv_bytes(const Shape& s, const Types& types, const StepSpec& step) {

@@ -41,9 +41,9 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   return prepared;
 }
 
-const BenchRegistrar registrar(kernel_bench(
-    "combine", "weighted sum of the experts' outputs of each token, in caches",
-    {"combine/f32", "fill/f32"}, prepare));
+const BenchRegistrar registrar(
+    kernel_bench("combine", "weighted sum of the experts' outputs of each token, in caches",
+                 {"combine/f32", "fill/f32"}, prepare));
 
 }  // namespace
 }  // namespace membound

@@ -14,7 +14,7 @@ struct Experts {
   bool gather;  // inputs are tokens, else slots
 
   int64_t pairs() const { return tokens * chosen; }
-  int64_t row_bytes() const { return k * element_bytes(dtype); }
+  int64_t row_bytes() const { return stored_bytes(dtype, k); }
   int64_t inputs() const { return gather ? tokens : pairs(); }
 };
 
@@ -57,7 +57,7 @@ Check check_experts(const Device& device, const Launch& launch, const Experts& e
     Sums sums;
     for (const int64_t row : {int64_t{0}, e.n / 3, e.n / 2, e.n - 1}) {
       const char* at = weights + (plan.expert[index] * e.n + row) * e.row_bytes();
-      const auto w = reference::widen(device.to_host<uint8_t>(at, e.row_bytes()), e.dtype);
+      const auto w = reference::widen(device.to_host<uint8_t>(at, e.row_bytes()), e.dtype, e.k);
       for (int64_t slot = plan.first_slot[index]; slot < plan.first_slot[index + 1]; ++slot) {
         const auto from = x.begin() + (e.gather ? plan.token_of_slot[slot] : slot) * e.k;
         sums.add(y[slot * e.n + row], {from, from + e.k}, w);
@@ -73,8 +73,9 @@ Check check_experts(const Device& device, const Launch& launch, const Experts& e
 // Buffer sets hold the touched experts alone, one after the other.
 Prepared prepare(Workspace& workspace, const Case& c) {
   const Device& device = workspace.device();
-  const Experts e{c.dtype,         integer(c, "rows"),  integer(c, "chosen"), integer(c, "touched"),
-                  integer(c, "n"), integer(c, "k"),      integer(c, "gather") != 0};
+  const Experts e{
+      c.dtype,         integer(c, "rows"), integer(c, "chosen"),     integer(c, "touched"),
+      integer(c, "n"), integer(c, "k"),    integer(c, "gather") != 0};
   const int64_t stride = (e.touched * e.n * e.row_bytes() + 63) / 64 * 64;
   if (stride > workspace.pool_bytes()) throw Error("too large for the pool", kUnsupported);
   const auto plan = std::make_shared<HostPlan>(e.pairs(), e.chosen, e.touched, e.touched);

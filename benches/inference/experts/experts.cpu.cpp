@@ -48,8 +48,8 @@ float* inputs(const Args& args, const ExpertPlan& plan, int64_t first, int64_t l
 }
 
 // Rows `rows` of one expert's matrix with all its tokens.
-void one_expert(const Args& args, const Kernels& kernels, int64_t row_bytes,
-                const ExpertPlan& plan, int64_t index, Range rows) {
+void one_expert(const Args& args, const Kernels& kernels, int64_t row_bytes, const ExpertPlan& plan,
+                int64_t index, Range rows) {
   const int64_t height = args.n[1], width = args.n[2];
   const int64_t first = plan.first_slot[index], last = plan.first_slot[index + 1];
   char* w = pointer<char>(args, 0) + plan.expert[index] * height * row_bytes;
@@ -76,7 +76,8 @@ void experts(const Args& args, Team team, const Kernels& kernels, int64_t row_by
     };
     const int64_t first = block_at(begin), last = block_at(end);
     if (first < last) {
-      one_expert(args, kernels, row_bytes, plan, i, {first * kBlock, std::min(last * kBlock, height)});
+      one_expert(args, kernels, row_bytes, plan, i,
+                 {first * kBlock, std::min(last * kBlock, height)});
     }
     start += blocks * cost;
   }

@@ -35,8 +35,8 @@ struct ExpertPlan {
 };
 
 // Everything else from `chosen`. `count` is room for one number an expert.
-inline void sort_by_expert(const ExpertPlan& plan, int64_t experts, int64_t pairs, int64_t per_token,
-                           int32_t* count) {
+inline void sort_by_expert(const ExpertPlan& plan, int64_t experts, int64_t pairs,
+                           int64_t per_token, int32_t* count) {
   std::fill(count, count + experts, 0);
   for (int64_t i = 0; i < pairs; ++i) ++count[plan.chosen[i]];
   int32_t touched = 0, slot = 0;
