@@ -59,7 +59,8 @@ class Builder {
   }
 
   int64_t touched() const {
-    return step_.touched > 0 ? step_.touched : std::llround(expected_experts(s_, rows_));
+    if (step_.touched > 0) return step_.touched;
+    return static_cast<int64_t>(expected_experts(s_, rows_) + 0.5);
   }
 
   // Weights, places among the slots and the way back are four bytes each.

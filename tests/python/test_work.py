@@ -15,7 +15,10 @@ from membound.model.shape import Shape
 from membound.model.types import BLOCK, ELEMENT_BYTES, NAMES, Types, stored_bytes
 
 PROGRAM = ROOT / "build" / "membound-bench"
-MODELS = ["Llama-3.2-1B", "Llama-3.1-8B", "Qwen2.5-0.5B", "Qwen3-32B", "Gemma-2-2B", "Llama-2-7B"]
+MODELS = [
+    *("Llama-3.2-1B", "Llama-3.1-8B", "Qwen2.5-0.5B", "Qwen3-32B", "Gemma-2-2B", "Llama-2-7B"),
+    *("Qwen3-0.6B", "Qwen3-30B-A3B", "Qwen3-235B-A22B"),
+]
 
 shapes = st.builds(
     lambda kv, group, half_dim, **rest: Shape(
@@ -29,6 +32,16 @@ shapes = st.builds(
     layers=st.integers(1, 6),
     vocab_size=st.integers(1, 200000),
     tie_word_embeddings=st.booleans(),
+    qk_norm=st.booleans(),
+)
+mixtures = st.builds(
+    lambda s, chosen, more, inner: replace(
+        s, experts=chosen + more, experts_per_token=chosen, expert_intermediate=inner
+    ),
+    s=shapes,
+    chosen=st.integers(1, 16),
+    more=st.integers(0, 500),
+    inner=st.integers(1, 2048),
 )
 
 every, cached = st.sampled_from(NAMES), st.sampled_from(list(ELEMENT_BYTES))
@@ -42,7 +55,12 @@ def in_blocks(s: Shape) -> Shape:
         hidden_size=s.hidden_size * BLOCK,
         intermediate_size=s.intermediate_size * BLOCK,
         head_dim=s.head_dim * BLOCK,
+        expert_intermediate=s.expert_intermediate * BLOCK,
     )
+
+
+def norm_bytes(s: Shape) -> int:
+    return 4 * (s.hidden_size * (2 * s.layers + 1) + 2 * s.head_dim * s.layers * s.qk_norm)
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
@@ -94,6 +112,29 @@ def test_decode_reads_every_weight_once_and_the_cache_of_the_context(s, types, b
     assert total.bytes_written == work.kv_bytes(s, types, batch, 1)
 
 
+@given(mixtures, types_of, st.integers(1, 64), st.integers(1, 4096))
+def test_a_mixture_reads_the_experts_that_it_expects_to_touch(s, types, batch, context):
+    s = in_blocks(s)
+    types = replace(types, head=types.embedding) if s.tie_word_embeddings else types
+    total = work.decode(s, types, batch, context).total
+    embedding = s.vocab_size * stored_bytes(types.embedding, s.hidden_size)
+    streamed = work.weight_bytes(s, types) - (0 if s.tie_word_embeddings else embedding)
+    touched = int(work.expected_experts(s, batch) + 0.5)
+    assert s.experts_per_token <= touched <= min(s.experts, batch * s.experts_per_token)
+    untouched = s.layers * (s.experts - touched) * work.expert_bytes(s, types)
+    gathered = batch * stored_bytes(types.embedding, s.hidden_size)
+    cache = work.kv_bytes(s, types, batch, context)
+    assert total.bytes_read == streamed - untouched + gathered + cache
+
+
+def test_expected_experts_of_known_cases():
+    found, _ = shape.load("Qwen3-30B-A3B")
+    assert work.expected_experts(found, 1) == 8
+    assert work.expected_experts(found, 2) == 15.5
+    assert work.expected_experts(found, 32) == pytest.approx(111.77, abs=0.01)
+    assert work.expected_experts(found, 10**6) == 128
+
+
 @given(shapes, st.integers(1, 64), st.integers(1, 2048))
 def test_launches_sum_to_the_total_in_every_field(s, batch, tokens):
     step = work.prefill(s, Types.of("bf16"), batch, tokens)
@@ -107,7 +148,7 @@ def test_launches_sum_to_the_total_in_every_field(s, batch, tokens):
 def test_f32_moves_twice_the_weight_bytes_of_bf16_with_the_same_flops(s, batch, context):
     half = work.decode(s, Types.of("bf16"), batch, context).total
     full = work.decode(s, Types.of("f32"), batch, context).total
-    norms = 4 * s.hidden_size * (2 * s.layers + 1)
+    norms = norm_bytes(s)
     assert full.bytes_read - norms == 2 * (half.bytes_read - norms)
     assert full.flops == half.flops
 
@@ -116,7 +157,7 @@ def test_f32_moves_twice_the_weight_bytes_of_bf16_with_the_same_flops(s, batch, 
 def test_products_with_weights_count_as_flops_of_their_type(s, dtype, batch, context):
     types = Types.of(dtype)
     by_type = work.decode(s, types, batch, context).total.flops_by_type
-    used = work.weight_bytes(s, types) - 4 * s.hidden_size * (2 * s.layers + 1)
+    used = work.weight_bytes(s, types) - norm_bytes(s)
     embedding = s.vocab_size * s.hidden_size * 2
     used -= 0 if s.tie_word_embeddings else embedding
     assert by_type[dtype] == batch * used  # two flops for each two bytes
