@@ -31,10 +31,10 @@ Number number(const std::string& flag, const std::string& text, Number low, Numb
   return value;
 }
 
-std::vector<std::string> split(const std::string& text) {
+std::vector<std::string> split(const std::string& text, char separator = ',') {
   std::vector<std::string> parts;
   std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
   return parts;
 }
 
@@ -42,6 +42,14 @@ std::vector<int64_t> numbers(const std::string& flag, const std::string& text, i
   std::vector<int64_t> values;
   for (const auto& part : split(text)) values.push_back(number<int64_t>(flag, part, 1, high));
   if (values.empty()) throw InputError(flag + ": expected numbers with commas between them");
+  return values;
+}
+
+std::vector<int32_t> tokens(const std::string& text) {
+  std::vector<int32_t> values;
+  for (const auto& part : split(text)) {
+    values.push_back(number<int32_t>("--prompt", part, 0, 1 << 24));
+  }
   return values;
 }
 
@@ -109,6 +117,16 @@ const std::map<std::string, Setter>& setters() {
        [](Options& o, const std::string& v) { o.contexts = numbers("--context", v, 1 << 20); }},
       {"--prefill",
        [](Options& o, const std::string& v) { o.prefills = numbers("--prefill", v, 1 << 17); }},
+      {"--generate",
+       [](Options& o, const std::string& v) {
+         o.action = Action::kGenerate;
+         o.generate = number<int64_t>("--generate", v, 0, 1 << 20);
+       }},
+      {"--prompt",
+       [](Options& o, const std::string& v) {
+         for (const auto& sequence : split(v, ';')) o.prompts.push_back(tokens(sequence));
+       }},
+      {"--logits", [](Options& o, const std::string& v) { o.logits_out = v; }},
       {"--device", [](Options& o, const std::string& v) { o.devices = split(v); }},
       {"--out", [](Options& o, const std::string& v) { o.out = v; }},
       {"--backends", [](Options& o, const std::string& v) { o.backends_folder = v; }},
@@ -229,6 +247,10 @@ std::string usage() {
   --list                 backends, devices and benches as JSON
   --print-work           bytes and flops of each launch of the model's steps as JSON; allocates nothing
   --check                check every bench's result, time nothing
+  --generate=N --prompt=1,2,3;4,5,6 [--logits=FILE]
+                         N greedy tokens after the prompt of each sequence (all of one length) as
+                         JSON; FILE gets raw f32 logits [sequence][position][vocabulary]: after each
+                         token of the prompt and each generated one but the last
   --suite=ceilings|steps|all
   --profile=quick|standard|full
   --model=ID|CONFIG.JSON --batch=1,4 --context=128 --prefill=128

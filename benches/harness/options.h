@@ -12,7 +12,7 @@
 
 namespace membound {
 
-enum class Action { kMeasure, kList, kPrintWork, kCheck, kVersion, kHelp };
+enum class Action { kMeasure, kList, kPrintWork, kCheck, kGenerate, kVersion, kHelp };
 enum class Suite { kCeilings, kSteps, kAll };
 
 struct Options {
@@ -29,6 +29,10 @@ struct Options {
   std::vector<int64_t> batches;
   std::vector<int64_t> contexts;
   std::vector<int64_t> prefills;  // tokens
+
+  int64_t generate = 0;                       // tokens of each sequence
+  std::vector<std::vector<int32_t>> prompts;  // one a sequence, of equal length
+  std::string logits_out;                     // raw f32; empty: none
 
   double sample_seconds = 0.02;  // shortest sample
   double relative_error = 0.01;  // of the median, at which a bench has converged

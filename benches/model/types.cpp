@@ -47,7 +47,7 @@ void check_types(const Shape& shape, const Types& types) {
       {types.embedding, {"hidden_size", shape.hidden}},
       {types.head, {"hidden_size", shape.hidden}},
       {types.weights, {"hidden_size", shape.hidden}},
-      {types.weights, {"intermediate_size", shape.intermediate}},
+      {types.weights, {"the MLPs' size", shape.inner()}},
       {types.weights, {"num_attention_heads x head_dim", shape.heads * shape.head_dim}},
   };
   for (const auto& [dtype, row] : rows) {

@@ -68,7 +68,7 @@ def check_shape(shape: Shape, types: Types) -> None:
     """Rows of quantised matrices must be whole blocks."""
     rows = {
         "hidden_size": (shape.hidden_size, {types.weights, types.embedding, types.head}),
-        "intermediate_size": (shape.intermediate_size, {types.weights}),
+        "the MLPs' size": (shape.expert_intermediate or shape.intermediate_size, {types.weights}),
         "num_attention_heads x head_dim": (shape.heads * shape.head_dim, {types.weights}),
     }
     for name, (columns, used) in rows.items():
