@@ -11,7 +11,7 @@
 
 namespace membound {
 
-enum class Action { kMeasure, kList, kPrintWork, kCheck, kVersion, kHelp };
+enum class Action { kMeasure, kList, kPrintWork, kDescribe, kCheck, kVersion, kHelp };
 enum class Suite { kCeilings, kSteps, kAll };
 
 struct Options {
@@ -21,7 +21,8 @@ struct Options {
   std::vector<std::string> devices;  // empty: every one
   std::string backends_folder;
   std::string catalogue_folder;
-  std::string out;  // journal; empty: none
+  std::string out;       // journal; empty: none
+  std::string describe;  // file of weights
 
   std::optional<Shape> model;
   std::string dtype = "bf16";
