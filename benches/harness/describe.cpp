@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The actions that measure nothing: --list and --print-work.
+// The actions that measure nothing: --list, --print-work and --describe.
 #include <iostream>
 
 #include "benches/harness/actions.h"
 #include "benches/harness/build_info.h"
 #include "benches/harness/context.h"
 #include "benches/harness/workspace.h"
+#include "benches/model/describe_weights.h"
 #include "benches/model/steps.h"
 
 namespace membound {
@@ -49,6 +50,11 @@ int print_work(const Options& options) {
                       {"types", to_json(options.types)},
                       {"programs", programs}};
   std::cout << whole.dump() << "\n";
+  return 0;
+}
+
+int describe_file(const Options& options) {
+  std::cout << describe(read_weights(options.describe)).dump() << "\n";
   return 0;
 }
 

@@ -128,6 +128,11 @@ const std::map<std::string, Setter>& setters() {
        }},
       {"--logits", [](Options& o, const std::string& v) { o.logits_out = v; }},
       {"--device", [](Options& o, const std::string& v) { o.devices = split(v); }},
+      {"--describe",
+       [](Options& o, const std::string& v) {
+         o.action = Action::kDescribe;
+         o.describe = v;
+       }},
       {"--out", [](Options& o, const std::string& v) { o.out = v; }},
       {"--backends", [](Options& o, const std::string& v) { o.backends_folder = v; }},
       {"--relative-error",
@@ -218,7 +223,8 @@ Options parse_options(int argc, char** argv) {
   options.suite = one_of("--suite", value_of(argc, argv, "--suite", "all"), suites());
   apply_profile(options);
   for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
+    std::string argument = argv[i];
+    if (argument == "--describe" && i + 1 < argc) argument += std::string("=") += argv[++i];
     const auto [flag, value] = split_flag(argument);
     refuse(flag);
     if (const auto action = actions().find(argument); action != actions().end()) {
@@ -246,6 +252,7 @@ std::string usage() {
 
   --list                 backends, devices and benches as JSON
   --print-work           bytes and flops of each launch of the model's steps as JSON; allocates nothing
+  --describe FILE        weights of a .gguf, or of safetensors with their config.json, as JSON
   --check                check every bench's result, time nothing
   --generate=N --prompt=1,2,3;4,5,6 [--logits=FILE]
                          N greedy tokens after the prompt of each sequence (all of one length) as

@@ -12,7 +12,7 @@
 
 namespace membound {
 
-enum class Action { kMeasure, kList, kPrintWork, kCheck, kGenerate, kVersion, kHelp };
+enum class Action { kMeasure, kList, kPrintWork, kDescribe, kCheck, kGenerate, kVersion, kHelp };
 enum class Suite { kCeilings, kSteps, kAll };
 
 struct Options {
@@ -22,7 +22,8 @@ struct Options {
   std::vector<std::string> devices;  // empty: every one
   std::string backends_folder;
   std::string catalogue_folder;
-  std::string out;  // journal; empty: none
+  std::string out;       // journal; empty: none
+  std::string describe;  // file of weights
 
   std::optional<Shape> model;
   Types types = types_of("bf16");
