@@ -5,6 +5,7 @@
 
 #include "benches/harness/actions.h"
 #include "benches/harness/statistics.h"
+#include "benches/model/file_weights.h"
 #include "benches/model/generate.h"
 
 namespace membound {
@@ -29,6 +30,23 @@ void check_prompts(const Options& options) {
   }
 }
 
+void need_memory(const Device& device, const Options& options) {
+  const auto batch = static_cast<int64_t>(options.prompts.size());
+  const auto prompt = static_cast<int64_t>(options.prompts[0].size());
+  const StepSpec prefill{StepSpec::kPrefill, batch, prompt};
+  const int64_t needed = weight_bytes(*options.model, options.types) +
+                         StepProgram::activation_bytes(*options.model, prefill) +
+                         kv_bytes(*options.model, options.types,
+                                  {StepSpec::kDecode, batch, prompt + options.generate});
+  const int64_t free = device.query().memory_free_bytes;
+  if (needed <= free) return;
+  char text[300];
+  std::snprintf(text, sizeof text, "%s needs %.1f GB of memory and %s has %.1f GB free",
+                options.model->id.c_str(), 1e-9 * static_cast<double>(needed), device.id().c_str(),
+                1e-9 * static_cast<double>(free));
+  throw InputError(text);
+}
+
 void write_logits(const std::string& path, const std::vector<float>& logits) {
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(logits.data()),
@@ -46,7 +64,8 @@ int generate_tokens(const Options& options) {
   if (devices.empty()) throw Error("no device to run on");
   const Device& device = devices[0];
   const Shape& shape = *options.model;
-  const DeviceWeights weights(device, shape, options.types);
+  need_memory(device, options);
+  const auto weights = load_weights(device, shape, options.types, options.weights.get());
   const Generated found = generate(device, shape, options.types, weights, options.prompts,
                                    options.generate, !options.logits_out.empty());
   if (!options.logits_out.empty()) write_logits(options.logits_out, found.logits);

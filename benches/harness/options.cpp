@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "backends/error.h"
+#include "benches/model/file_weights.h"
 
 namespace membound {
 namespace {
@@ -213,6 +214,29 @@ Types types_from(int argc, char** argv) {
   return types_of(dtype, one_of("--cache", cache, cache_types()));
 }
 
+// Shape and types are the file's, but for the cache.
+void take_weights(int argc, char** argv, const std::string& path, Options& options) {
+  options.weights = open_weights(path);
+  options.model = options.weights->shape();
+  const std::string cache =
+      one_of("--cache", value_of(argc, argv, "--cache", "f16"), cache_types());
+  options.types = file_types(*options.weights, cache, path);
+  const std::string dtype = value_of(argc, argv, "--dtype", options.types.weights);
+  if (dtype != options.types.weights) {
+    throw InputError("--dtype=" + dtype + ": " + path + " holds " + options.types.weights +
+                     "; leave --dtype out");
+  }
+}
+
+void take_model(int argc, char** argv, Options& options) {
+  options.types = types_from(argc, argv);
+  const std::string model = value_of(argc, argv, "--model", "");
+  if (model.empty()) return;
+  if (names_weights(model)) return take_weights(argc, argv, model, options);
+  options.model = read_shape(model, options.catalogue_folder);
+  check_types(*options.model, options.types);
+}
+
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
@@ -239,11 +263,7 @@ Options parse_options(int argc, char** argv) {
     }
   }
   if (options.max_samples < options.min_samples) options.max_samples = options.min_samples;
-  options.types = types_from(argc, argv);
-  if (const std::string model = value_of(argc, argv, "--model", ""); !model.empty()) {
-    options.model = read_shape(model, options.catalogue_folder);
-    check_types(*options.model, options.types);
-  }
+  take_model(argc, argv, options);
   return options;
 }
 
@@ -260,9 +280,9 @@ std::string usage() {
                          token of the prompt and each generated one but the last
   --suite=ceilings|steps|all
   --profile=quick|standard|full
-  --model=ID|CONFIG.JSON --batch=1,4 --context=128 --prefill=128
+  --model=ID|CONFIG.JSON|FILE.gguf|FOLDER --batch=1,4 --context=128 --prefill=128
   --dtype=f32|f16|bf16|q8_0|q4_0  of all matrices
-  --cache=f32|f16|bf16   of keys and values; default: the dtype, f16 for quantised ones
+  --cache=f32|f16|bf16   of keys and values; default: the dtype, f16 for quantised ones and files
   --device=cpu:0,...     default: every device found
   --out=FILE             journal (JSON Lines), appended to as samples come
   --backends=DIR         modules; default: backends/ beside this program

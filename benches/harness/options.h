@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "benches/model/shape.h"
 #include "benches/model/types.h"
+#include "benches/model/weights_file.h"
 
 namespace membound {
 
@@ -26,6 +28,7 @@ struct Options {
   std::string describe;  // file of weights
 
   std::optional<Shape> model;
+  std::shared_ptr<const WeightsFile> weights;  // the model's; null: random ones of its shapes
   Types types = types_of("bf16");
   std::vector<int64_t> batches;
   std::vector<int64_t> contexts;

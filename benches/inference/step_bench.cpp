@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "benches/model/file_weights.h"
 #include "benches/model/reference.h"
 
 namespace membound {
@@ -50,8 +51,9 @@ Prepared prepare(Workspace& workspace, StepSpec::Phase phase, const Case& c) {
                     " bytes and " + std::to_string(free) + " are free",
                 kUnsupported);
   }
-  const auto weights = workspace.shared<DeviceWeights>(
-      "weights", [&] { return DeviceWeights(device, shape, types); });
+  const auto weights = workspace.shared<DeviceWeights>("weights", [&] {
+    return load_weights(device, shape, types, workspace.options().weights.get());
+  });
   const auto parts = std::make_shared<StepParts>(device, shape, types, step, weights);
   parts->cache.fill(device);
   parts->program.set_window(step.tokens - 1, step.tokens - 1, step.tokens);

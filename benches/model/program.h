@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole prefill or decode step on a device as one program: random weights of the model's shapes,
-// a key-value cache, and the launches that the list of ops turns into.
+// A whole prefill or decode step on a device as one program: the model's weights, a key-value
+// cache, and the launches that the list of ops turns into.
 #pragma once
 
 #include <cstdint>
@@ -8,32 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "benches/model/reference.h"
+#include "benches/model/device_weights.h"
 #include "benches/model/steps.h"
 
 namespace membound {
-
-// Random weights on the device. One matrix a role: q, k and v rows together, gate and up together,
-// as engines that fuse those matmuls store them; the matrices of experts one after the other.
-class DeviceWeights {
- public:
-  struct Layer {
-    Buffer attn_norm, qkv, o, mlp_norm, gate_up, down;
-    Buffer q_norm, k_norm, router;  // empty where the architecture has none
-  };
-  DeviceWeights(const Device& device, const Shape& shape, const Types& types);
-
-  Buffer embedding, final_norm;
-  Buffer own_head;  // empty where it is tied to the embedding
-  std::vector<Layer> layers;
-  const Buffer& head() const { return own_head.data() == nullptr ? embedding : own_head; }
-  // The host's copy in float64, for the reference.
-  reference::Weights to_host(const Device& device) const;
-
- private:
-  Shape shape_;
-  Types types_;
-};
 
 // Keys and values of `sequences` sequences of up to `capacity` tokens, a buffer a layer each.
 class DeviceCache {
