@@ -10,12 +10,25 @@
 namespace membound {
 namespace {
 
+// Tokens that the cache of a decode step grows by before and after its context: on average it is
+// the context, and every step appends where the one before left off.
+int64_t growth(const StepSpec& step) {
+  constexpr int64_t kMost = 8;
+  return step.phase == StepSpec::kPrefill ? 0 : std::min(kMost, step.tokens - 1);
+}
+
+// The longest that the step gets.
+StepSpec grown(StepSpec step) {
+  step.tokens += growth(step);
+  return step;
+}
+
 // What a prepared step keeps alive; the weights serve every step of the model.
 struct StepParts {
   StepParts(const Device& device, const Shape& shape, const Types& types, const StepSpec& step,
             std::shared_ptr<DeviceWeights> shared_weights)
       : weights(std::move(shared_weights)),
-        cache(device, shape, types, step.batch, step.tokens),
+        cache(device, shape, types, step.batch, grown(step).tokens),
         program(device, shape, types, step, *weights, cache) {}
   std::shared_ptr<DeviceWeights> weights;
   DeviceCache cache;
@@ -23,7 +36,7 @@ struct StepParts {
 };
 
 int64_t own_bytes(const Shape& shape, const Types& types, const StepSpec& step) {
-  return kv_bytes(shape, types, step) + StepProgram::activation_bytes(shape, step);
+  return kv_bytes(shape, types, grown(step)) + StepProgram::activation_bytes(shape, step);
 }
 
 const char* tokens_key(StepSpec::Phase phase) {
@@ -56,7 +69,8 @@ Prepared prepare(Workspace& workspace, StepSpec::Phase phase, const Case& c) {
   });
   const auto parts = std::make_shared<StepParts>(device, shape, types, step, weights);
   parts->cache.fill(device);
-  parts->program.set_window(step.tokens - 1, step.tokens - 1, step.tokens);
+  const int64_t first = step.tokens - 1 - growth(step);
+  parts->program.set_window(first, first, grown(step).tokens);
   Prepared prepared;
   prepared.kernel = phase == StepSpec::kDecode ? "decode" : "prefill";
   prepared.launches = parts->program.launches();
