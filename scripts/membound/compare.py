@@ -85,7 +85,8 @@ def merge(comparisons: Sequence[Comparison]) -> dict[str, Any]:
         "residuals": {tier: residuals(rows, tier).model_dump() for tier in TIERS},
         "rows": [row.model_dump() for row in rows],
         "verdicts": [f"{c.record}: {text}" for c in comparisons for text in c.verdicts],
-        "ceilings": comparisons[0].ceilings,
+        "ceilings": next((c.ceilings for c in comparisons if c.rows), comparisons[0].ceilings),
+        "engines": [row.model_dump() for c in comparisons for row in c.engines],
         "records": [c.model_dump() for c in comparisons],
     }
 
@@ -102,13 +103,13 @@ def _predictions(record: Record, measured: list[Point]) -> dict[Point, Predicted
     if prediction is None and record.model is not None and measured:
         shape = Shape.from_record(record.model)
         wanted = dict.fromkeys(point[1:] for point in measured)
-        prediction = predict.predict_steps(record, [_step(shape, *point) for point in wanted])
+        prediction = predict.predict_steps(record, [step_of(shape, *point) for point in wanted])
     if prediction is None:
         return {}
     return {(s.device, s.phase, s.dtype, s.batch, s.context): s for s in prediction.steps}
 
 
-def _step(shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
+def step_of(shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
     build = decode if phase == "decode" else prefill
     return build(shape, dtype, batch, context)
 
