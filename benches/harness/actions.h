@@ -14,6 +14,7 @@ int list(const Options& options);
 int print_work(const Options& options);
 int describe_file(const Options& options);
 int check_all(const Options& options);
+int generate_tokens(const Options& options);
 int measure_all(const Options& options, const std::vector<std::string>& command);
 
 }  // namespace membound

@@ -31,6 +31,8 @@ int act(const Options& options, const std::vector<std::string>& command) {
       return list(options);
     case Action::kCheck:
       return check_all(options);
+    case Action::kGenerate:
+      return generate_tokens(options);
     case Action::kMeasure:
       return measure_all(options, command);
   }

@@ -13,7 +13,7 @@ constexpr int64_t kMegabyte = int64_t{1} << 20;
 int64_t largest_weight_bytes(const Options& options) {
   if (!options.model) return 0;
   int64_t largest = 0;
-  for (const auto& op : step_ops(*options.model, options.dtype, {StepSpec::kDecode, 1, 1})) {
+  for (const auto& op : step_ops(*options.model, options.types, {StepSpec::kDecode, 1, 1})) {
     largest = std::max(largest, op.work.bytes_read);
   }
   return largest;

@@ -3,12 +3,12 @@
 
 from collections.abc import Sequence
 
-from membound.compare import step_of
 from membound.errors import UsageError
-from membound.model import machine, tiers
+from membound.model import machine, tiers, types
 from membound.model.machine import Ceilings
 from membound.model.shape import Shape
-from membound.model.work import Step
+from membound.model.types import Types
+from membound.model.work import Step, decode, prefill
 from membound.record import TIERS, Comparison, EngineResult, EngineRow, Record, Row, Tier
 
 # Steps are the same work when their bytes differ by less: engines time a growing cache, and its
@@ -107,8 +107,13 @@ def _decode(record: Record, result: EngineResult) -> Step:
 
 
 def _step(record: Record, result: EngineResult, phase: str, context: int) -> Step:
+    """With our record's own types where they are the engine's, else all matrices of its type."""
     shape = Shape.from_record(record.model or {})
-    return step_of(shape, phase, result.dtype, result.batch, context)
+    own = Types.from_settings(record.settings, result.dtype)
+    chosen = own if own.weights == result.dtype else types.check_dtype(result.dtype)
+    types.check_shape(shape, chosen)
+    build = decode if phase == "decode" else prefill
+    return build(shape, chosen, result.batch, context)
 
 
 def _bytes(step: Step) -> int:

@@ -29,7 +29,11 @@ Tolerance = Annotated[
         help="Exit with 1 when a residual of the finest tier (K, else C, else P) is larger.",
     ),
 ]
-Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16, f16 or f32.")]
+Dtype = Annotated[str, typer.Option(help="All matrices: f32, f16, bf16, q8_0 or q4_0.")]
+Cache = Annotated[
+    str | None,
+    typer.Option(help="Keys and values: f32, f16 or bf16; default: the dtype, else f16."),
+]
 Model = Annotated[
     str, typer.Option(help="Catalogue id, or the path of a Hugging Face config.json.")
 ]
@@ -42,6 +46,7 @@ def run(
     device: Annotated[str | None, typer.Option(help="Such as cpu:0; default: all.")] = None,
     model: Model = "Llama-3.2-1B",
     dtype: Dtype = "bf16",
+    cache: Cache = None,
     batch: Annotated[str | None, typer.Option(help="Sequences, such as 1,4.")] = None,
     context: Annotated[str | None, typer.Option(help="Tokens in the cache at a decode.")] = None,
     prefill: Annotated[str | None, typer.Option(help="Tokens of a prefill.")] = None,
@@ -81,7 +86,9 @@ def run(
     else:
         points = batch, context, prefill
         papers = paper_bandwidth_GBps, paper_flops_GFLOPS
-        checked = options.check(profile, model, dtype, device, *points, stall_seconds, *papers)
+        checked = options.check(
+            profile, model, dtype, device, *points, stall_seconds, *papers, cache
+        )
         paths.bench_program()
         folder = paths.make_out(out or paths.default_out())
         record = Run(checked, folder).execute()
@@ -134,6 +141,7 @@ def predict(
     machine: Annotated[str, typer.Option(help="A record: its folder, record.json or journal.")],
     model: Model = "Llama-3.2-1B",
     dtype: Dtype = "bf16",
+    cache: Cache = None,
     batch: Annotated[int, typer.Option(min=1, max=1 << 20)] = 1,
     context: Annotated[int, typer.Option(min=1, max=1 << 24, help="Of a decode step.")] = 128,
     phase: Annotated[str, typer.Option(help="decode or prefill.")] = "decode",
@@ -142,20 +150,21 @@ def predict(
     as_json: JsonFlag = False,
 ) -> None:
     """Predict one step of a model from a record's ceilings."""
-    from membound import forecast, options, storage
-    from membound.model import shape, work
+    from membound import forecast, storage
+    from membound.model import shape, types, work
 
-    options.check_dtype(dtype)
+    chosen = types.check(dtype, cache)
     if phase not in ("decode", "prefill"):
         raise UsageError(f"unknown phase '{phase}': give decode or prefill")
     found_shape, _ = shape.load(model)
+    types.check_shape(found_shape, chosen)
     if not Path(machine).exists():
         raise UsageError(f"machine '{machine}' is not a record: give the path of one")
     record = storage.load(machine)
     step = (
-        work.decode(found_shape, dtype, batch, context)
+        work.decode(found_shape, chosen, batch, context)
         if phase == "decode"
-        else work.prefill(found_shape, dtype, batch, tokens)
+        else work.prefill(found_shape, chosen, batch, tokens)
     )
     found = forecast.single(record, step, device)
     if as_json:

@@ -11,6 +11,7 @@ from membound.model import machine
 from membound.model.machine import Ceilings
 from membound.model.saturation import saturation
 from membound.model.shape import Shape
+from membound.model.types import Types
 from membound.model.work import Step, decode, prefill
 from membound.record import (
     TIERS,
@@ -103,15 +104,16 @@ def _predictions(record: Record, measured: list[Point]) -> dict[Point, Predicted
     if prediction is None and record.model is not None and measured:
         shape = Shape.from_record(record.model)
         wanted = dict.fromkeys(point[1:] for point in measured)
-        prediction = predict.predict_steps(record, [step_of(shape, *point) for point in wanted])
+        steps = [_step(record, shape, *point) for point in wanted]
+        prediction = predict.predict_steps(record, steps)
     if prediction is None:
         return {}
     return {(s.device, s.phase, s.dtype, s.batch, s.context): s for s in prediction.steps}
 
 
-def step_of(shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
+def _step(record: Record, shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
     build = decode if phase == "decode" else prefill
-    return build(shape, dtype, batch, context)
+    return build(shape, Types.from_settings(record.settings, dtype), batch, context)
 
 
 def _row(

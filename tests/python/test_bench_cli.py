@@ -30,7 +30,8 @@ def lines(path: Path) -> list[dict[str, object]]:
     ("flags", "says"),
     [
         (["--model=Lama-3"], "Llama-3.2-1B"),
-        (["--dtype=int3"], "bf16, f16, f32"),
+        (["--dtype=int3"], "bf16, f16, f32, q4_0, q8_0"),
+        (["--cache=q8_0"], "bf16, f16, f32"),
         (["--device=cuda:9"], "cpu:0"),
         (["--profile=huge"], "quick"),
         (["--out=/proc/nowhere/x.jsonl"], "/proc/nowhere/x.jsonl"),
