@@ -75,6 +75,30 @@ TEST(Steps, MatmulIsAGemvUpTo64Rows) {
   EXPECT_EQ(bench(65), "gemm");
 }
 
+TEST(Steps, AMixtureReadsTheExpertsThatItIsTold) {
+  const Shape shape = read_shape("Qwen3-30B-A3B", CATALOGUE);
+  const Types types = types_of("bf16");
+  const int64_t matrices = 3LL * 768 * 2048 * 2;
+  EXPECT_EQ(expert_bytes(shape, types), matrices);
+  const auto bytes = [&](int64_t touched) {
+    return total(step_ops(shape, types, {StepSpec::kDecode, 4, 128, touched})).bytes_read;
+  };
+  EXPECT_EQ(bytes(30) - bytes(20), 48 * 10 * matrices);
+  EXPECT_EQ(bytes(0), bytes(29));  // 128 (1 - (15 / 16)^4) = 29.1
+  EXPECT_NEAR(expected_experts(shape, 4), 29.125, 1e-3);
+  EXPECT_EQ(expected_experts(shape, 1), 8);
+}
+
+TEST(Steps, ClassesSumToTheBytesOfAStep) {
+  for (const char* model : {"Llama-3.2-1B", "Qwen3-30B-A3B"}) {
+    const Shape shape = read_shape(model, CATALOGUE);
+    const auto ops = step_ops(shape, types_of("q8_0"), {StepSpec::kDecode, 2, 100});
+    int64_t sum = 0;
+    for (const auto& [kind, bytes] : bytes_by_class(shape, ops)) sum += bytes;
+    EXPECT_EQ(sum, total(ops).bytes());
+  }
+}
+
 TEST(Steps, EveryLayerHasTheSameOps) {
   const auto ops = step_ops(kLlama1B, types_of("f32"), {StepSpec::kDecode, 2, 64});
   ASSERT_EQ(ops.size(), 1 + 16 * 9 + 4);

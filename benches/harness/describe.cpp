@@ -29,6 +29,7 @@ json step_json(const Options& options, const StepSpec& step) {
           {decode ? "context" : "tokens", step.tokens},
           {"launches", launches},
           {"total", to_json(total(ops))},
+          {"bytes_by_class", bytes_by_class(*options.model, ops)},
           {"weight_bytes", weight_bytes(*options.model, options.types)},
           {"kv_bytes", kv_bytes(*options.model, options.types, step)}};
 }

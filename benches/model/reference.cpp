@@ -161,6 +161,18 @@ std::vector<Choice> route(const Vector& logits, int64_t chosen, bool renormalise
   return all;
 }
 
+namespace {
+
+// Matrix [n][k] number `index` of several that follow one another, times x.
+Vector project(const Vector& x, const Vector& matrix, int64_t n, bool rounds, int64_t index = 0) {
+  const auto k = static_cast<int64_t>(x.size());
+  const auto begin = matrix.begin() + index * n * k;
+  const Vector w(begin, begin + n * k);
+  return matmul(rounds ? round_all(x, "bf16") : x, w, 1, n, k);
+}
+
+}  // namespace
+
 Sequence::Sequence(const Shape& shape, const Weights& weights, const std::string& dtype)
     : shape_(shape), weights_(weights), dtype_(dtype), keys_(shape.layers), values_(shape.layers) {}
 
@@ -186,18 +198,6 @@ Vector Sequence::attention(int64_t layer, Vector qkv) {
   return attend(qkv.data(), keys_[layer], values_[layer], position_ + 1, shape_.heads,
                 shape_.kv_heads, d);
 }
-
-namespace {
-
-// The first [n][k] of `matrix` after `index` others of that size, times x.
-Vector project(const Vector& x, const Vector& matrix, int64_t n, bool rounds, int64_t index = 0) {
-  const auto k = static_cast<int64_t>(x.size());
-  const auto begin = matrix.begin() + index * n * k;
-  const Vector w(begin, begin + n * k);
-  return matmul(rounds ? round_all(x, "bf16") : x, w, 1, n, k);
-}
-
-}  // namespace
 
 Vector Sequence::mlp(int64_t layer, const Vector& normed, bool rounds) const {
   const auto& w = weights_.layers[layer];

@@ -176,6 +176,23 @@ Work total(const std::vector<Op>& ops) {
   return sum;
 }
 
+std::map<std::string, int64_t> bytes_by_class(const Shape& shape, const std::vector<Op>& ops) {
+  const std::map<std::string, std::string> classes = {
+      {"embed", "embedding"},   {"attn_norm", "norms"}, {"qkv", "attention"},
+      {"rope_append", "norms"}, {"attention", "cache"}, {"o", "attention"},
+      {"mlp_norm", "norms"},    {"router", "router"},   {"final_norm", "norms"},
+      {"head", "head"},         {"gate_up", "mlp"},     {"down", "mlp"}};
+  std::map<std::string, int64_t> sums;
+  for (const Op& op : ops) {
+    const auto found = classes.find(op.name);
+    if (found == classes.end()) continue;
+    const bool expert = found->second == "mlp" && shape.experts > 0;
+    sums[expert ? "experts" : found->second] += op.work.bytes_read;
+    if (op.work.bytes_written > 0) sums["cache"] += op.work.bytes_written;
+  }
+  return sums;
+}
+
 double expected_experts(const Shape& s, int64_t rows) {
   const auto all = static_cast<double>(s.experts);
   const double missed = 1 - static_cast<double>(s.experts_per_token) / all;

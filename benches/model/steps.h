@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,9 @@ double expected_experts(const Shape& shape, int64_t rows);
 int64_t expert_bytes(const Shape& shape, const Types& types);
 
 Work total(const std::vector<Op>& ops);
+// Bytes of weights read, by what the tensors are for, and of the cache read and written: the
+// classes of describe_weights.h and "cache".
+std::map<std::string, int64_t> bytes_by_class(const Shape& shape, const std::vector<Op>& ops);
 
 int64_t weight_bytes(const Shape& shape, const Types& types);
 // Of the cache at that context.

@@ -29,7 +29,12 @@ Tolerance = Annotated[
         help="Exit with 1 when a residual of the finest tier (K, else C, else P) is larger.",
     ),
 ]
-Dtype = Annotated[str, typer.Option(help="All matrices: f32, f16, bf16, q8_0 or q4_0.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        help="All matrices: f32, f16, bf16, q8_0 or q4_0; default: bf16. A file has its own."
+    ),
+]
 Cache = Annotated[
     str | None,
     typer.Option(help="Keys and values: f32, f16 or bf16; default: the dtype, else f16."),
@@ -45,7 +50,7 @@ def run(
     profile: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
     device: Annotated[str | None, typer.Option(help="Such as cpu:0; default: all.")] = None,
     model: Model = "Llama-3.2-1B",
-    dtype: Dtype = "bf16",
+    dtype: Dtype = None,
     cache: Cache = None,
     batch: Annotated[str | None, typer.Option(help="Sequences, such as 1,4.")] = None,
     context: Annotated[str | None, typer.Option(help="Tokens in the cache at a decode.")] = None,
@@ -140,7 +145,7 @@ def list_(as_json: JsonFlag = False) -> None:
 def predict(
     machine: Annotated[str, typer.Option(help="A record: its folder, record.json or journal.")],
     model: Model = "Llama-3.2-1B",
-    dtype: Dtype = "bf16",
+    dtype: Dtype = None,
     cache: Cache = None,
     batch: Annotated[int, typer.Option(min=1, max=1 << 20)] = 1,
     context: Annotated[int, typer.Option(min=1, max=1 << 24, help="Of a decode step.")] = 128,
@@ -150,14 +155,12 @@ def predict(
     as_json: JsonFlag = False,
 ) -> None:
     """Predict one step of a model from a record's ceilings."""
-    from membound import forecast, storage
-    from membound.model import shape, types, work
+    from membound import forecast, options, storage
+    from membound.model import work
 
-    chosen = types.check(dtype, cache)
     if phase not in ("decode", "prefill"):
         raise UsageError(f"unknown phase '{phase}': give decode or prefill")
-    found_shape, _ = shape.load(model)
-    types.check_shape(found_shape, chosen)
+    found_shape, chosen, _ = options.settle_model(model, dtype, cache)
     if not Path(machine).exists():
         raise UsageError(f"machine '{machine}' is not a record: give the path of one")
     record = storage.load(machine)

@@ -3,10 +3,10 @@
 
 import statistics as plain
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from membound import ceilings_json, claims, limits, predict, quality, verdicts
+from membound import ceilings_json, claims, experts, limits, predict, quality, verdicts
 from membound.model import machine
 from membound.model.machine import Ceilings
 from membound.model.saturation import saturation
@@ -34,7 +34,7 @@ def compare(record: Record, path: str) -> Comparison:
     predicted = _predictions(record, [_point(*key, m[0]) for key, m in steps.items()])
     devices = machine.ceilings(record)
     rows = [
-        _row(bench, measurements, predicted.get(_point(device, bench, measurements[0])), devices)
+        _row(record, bench, measurements, predicted, devices)
         for (device, bench), measurements in steps.items()
     ]
     rows.sort(key=lambda r: (r.device, r.phase, r.dtype, r.batch, r.context))
@@ -117,18 +117,27 @@ def _step(record: Record, shape: Shape, phase: str, dtype: str, batch: int, cont
 
 
 def _row(
+    record: Record,
     bench: str,
     measurements: list[Measurement],
-    predicted: PredictedStep | None,
+    predictions: Mapping[Point, PredictedStep],
     devices: dict[str, Ceilings],
 ) -> Row:
     first = measurements[0]
-    device, phase, dtype, batch, context = _point(first.device, bench, first)
+    point = _point(first.device, bench, first)
+    device, phase, dtype, batch, context = point
+    predicted = predictions.get(point)
     summary = summarise(machine.seconds_of(measurements))
     tokens = batch * (1 if phase == "decode" else context)
     rates = predicted.tokens_per_s if predicted else dict.fromkeys(TIERS)
     measured = tokens / summary.median
-    achieved = (first.work.bytes_read + first.work.bytes_written) / summary.median
+    shape = Shape.from_record(record.model) if record.model else None
+    touched = experts.counted(
+        measurements, shape, Types.from_settings(record.settings, dtype), tokens
+    )
+    moved = first.work.bytes_read + first.work.bytes_written
+    achieved = (moved + (touched.beyond_work_bytes if touched else 0)) / summary.median
+    by_class = predicted.bytes_by_class if predicted else {}
     ceiling = devices[device].read_rate if device in devices else None
     low, high = summary.interval95
     quiet = quality.undisturbed_seconds(measurements)
@@ -151,6 +160,8 @@ def _row(
         achieved_GBps=achieved / 1e9,
         read_ceiling_fraction=achieved / ceiling if ceiling else None,
         counted_ratio=machine.counted_ratio(measurements),
+        bytes_per_token={kind: count / tokens for kind, count in by_class.items()},
+        experts=touched,
         claim_gap=claims.gap(summary.median, predicted),
         undisturbed=tokens / quiet if quiet else None,
         doubts=quality.doubts(measurements, "this step"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from membound.errors import UsageError
-from membound.model import paper, types, work
+from membound.model import paper, types, weights, work
 from membound.model import shape as shapes
 from membound.model.shape import Shape
 from membound.model.types import Types
@@ -101,7 +101,7 @@ class RunOptions:
 def check(
     profile: str,
     model: str,
-    dtype: str,
+    dtype: str | None,
     device: str | None,
     batch: str | None,
     context: str | None,
@@ -114,7 +114,7 @@ def check(
     """Everything that can be known to be wrong without starting the measuring program."""
     if profile not in PROFILES:
         raise UsageError(f"unknown profile '{profile}': give one of {', '.join(PROFILES)}")
-    chosen = types.check(dtype, cache)
+    shape, chosen, argument = settle_model(model, dtype, cache)
     if device and not all(re.fullmatch(r"[a-z]+:\d+", part) for part in device.split(",")):
         raise UsageError(f"device '{device}' is not a name such as cpu:0: see ./membound list")
     if not stall_seconds > 0:
@@ -130,11 +130,22 @@ def check(
         context=numbers("context", context) if context is not None else default.context,
         prefill=numbers("prefill", prefill) if prefill is not None else default.prefill,
     )
-    shape, argument = shapes.load(model)
-    types.check_shape(shape, chosen)
     options = RunOptions(profile, points, shape, argument, chosen, device, stall_seconds, *papers)
     _check_memory(options)
     return options
+
+
+def settle_model(model: str, dtype: str | None, cache: str | None) -> tuple[Shape, Types, str]:
+    """What --model, --dtype and --cache ask for, and the model as the measuring program reads it.
+
+    A file of weights has types of its own; random weights are bf16 where nothing else is said.
+    """
+    if weights.is_file_of(model):
+        return weights.read(model, dtype, cache)
+    chosen = types.check(dtype or "bf16", cache)
+    shape, argument = shapes.load(model)
+    types.check_shape(shape, chosen)
+    return shape, chosen, argument
 
 
 def numbers(name: str, text: str) -> tuple[int, ...]:

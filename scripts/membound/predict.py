@@ -75,6 +75,7 @@ def predict_one(step: work.Step, ceilings: Ceilings) -> PredictedStep:
         context=step.context,
         tokens=step.tokens,
         work=WorkCounts.model_validate(step.total.as_dict()),
+        bytes_by_class=step.bytes_by_class,
         seconds=time.seconds,
         tokens_per_s=rates,
         why_not=time.why_not,

@@ -110,6 +110,7 @@ class PredictedStep(Open):
     context: int
     tokens: int
     work: WorkCounts
+    bytes_by_class: dict[str, int] = {}
     seconds: dict[Tier, float | None]
     tokens_per_s: dict[Tier, float | None]
     why_not: dict[Tier, str] = {}
@@ -142,12 +143,25 @@ class ClaimGap(Open):
     kernels: list[KernelCost] = []
 
 
+class Experts(Open):
+    """Experts of a layer that a step touched, beside those to be expected of tokens that choose
+    each with equal chance. `beyond_work_bytes` are read beyond, or below zero less than, the bytes
+    of the step's work, which counts the expected ones.
+    """
+
+    of: int
+    touched: float
+    expected: float
+    beyond_work_bytes: int
+
+
 class Row(Open):
     """One measured step beside its predictions, in tokens/s over all sequences.
 
     `measured` is over all samples. `undisturbed` is over those that no neighbour disturbed, given
     where it differs; `doubts` say why a verdict on the step would rest on sand. `counted_ratio` is
     memory traffic by hardware counter over the bytes by definition, where a counter was there.
+    `bytes_per_token` are those of the step's work, by class of tensor, over its tokens.
     """
 
     bench: str
@@ -169,6 +183,8 @@ class Row(Open):
     read_ceiling_fraction: float | None
     limit: Limit = "open"
     counted_ratio: float | None = None
+    bytes_per_token: dict[str, float] = {}
+    experts: Experts | None = None
     claim_gap: ClaimGap | None = None
     undisturbed: float | None = None
     doubts: list[str] = []

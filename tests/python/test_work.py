@@ -95,6 +95,7 @@ def test_work_equals_the_measuring_programs(model, dtype, cache):
         ours = [(x.op, x.bench, x.work.as_dict()) for x in step.launches]
         assert [(x["op"], x["bench"], x["work"]) for x in program["launches"]] == ours
         assert program["total"] == step.total.as_dict()
+        assert program["bytes_by_class"] == step.bytes_by_class
         assert program["weight_bytes"] == work.weight_bytes(found, types)
         assert program["kv_bytes"] == work.kv_bytes(found, types, batch, step.context)
 

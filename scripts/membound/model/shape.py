@@ -53,8 +53,6 @@ class Shape:
 def load(argument: str) -> tuple[Shape, str]:
     """The shape that `--model` names, and the same argument as the measuring program reads it."""
     path = Path(argument)
-    if path.suffix in (".gguf", ".safetensors"):
-        raise UsageError(f"{argument}: reading weights is not supported, give its config.json")
     if path.is_dir():
         path = path / "config.json"
     if path.suffix != ".json":
@@ -132,9 +130,7 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Shape:
     return shape
 
 
-def _refuse_unsupported(
-    config: Mapping[str, Any], family: str, where: str, sparse: bool
-) -> None:
+def _refuse_unsupported(config: Mapping[str, Any], family: str, where: str, sparse: bool) -> None:
     counts = [config.get(key) for key in EXPERT_KEYS if not (sparse and key == "num_experts")]
     experts = max((n for n in counts if isinstance(n, int)), default=0)
     reason = ""
@@ -145,4 +141,6 @@ def _refuse_unsupported(
     elif config.get("mlp_gated") is False or family in PLAIN_MLP_TYPES:
         reason = "an MLP without a gate"
     if reason:
-        raise UsageError(f"{where} has {reason}, which membound cannot run: use a dense gated one or a qwen3_moe")
+        raise UsageError(
+            f"{where} has {reason}, which membound cannot run: use a dense gated one or a qwen3_moe"
+        )

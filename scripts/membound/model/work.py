@@ -102,8 +102,31 @@ class Step:
         return self.batch * (1 if self.phase == "decode" else self.context)
 
     @property
+    def bytes_by_class(self) -> dict[str, int]:
+        """Bytes of weights read, by what the tensors are for, and of the cache read and written."""
+        sums: dict[str, int] = {}
+        for launch in self.launches:
+            for kind, count in _classes(self.shape, launch).items():
+                sums[kind] = sums.get(kind, 0) + count
+        return sums
+
+    @property
     def total(self) -> Work:
         return sum((launch.work for launch in self.launches), Work())
+
+
+def _classes(shape: Shape, launch: Launch) -> dict[str, int]:
+    read, op = launch.work.bytes_read, launch.op
+    if op.endswith("_norm"):
+        return {"norms": read}
+    if op == "rope_append":
+        return {"norms": read, "cache": launch.work.bytes_written}
+    if op in ("gate_up", "down"):
+        return {"experts" if shape.experts else "mlp": read}
+    kinds = {"qkv": "attention", "o": "attention", "attention": "cache"}
+    if op in (*kinds, "embed", "router", "head"):
+        return {{"embed": "embedding"}.get(op, kinds.get(op, op)): read}
+    return {}
 
 
 def decode(shape: Shape, types: Types, batch: int, context: int) -> Step:
