@@ -6,6 +6,7 @@
 
 #include "backends/error.h"
 #include "benches/model/gguf_model.h"
+#include "benches/model/safetensors_model.h"
 #include "benches/model/tensor_types.h"
 
 namespace membound {
@@ -13,9 +14,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The id becomes part of bench names, where '/' and ':' have a meaning.
+bool ends(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// A model is named by its file, or by its folder where the file's name says nothing. The id becomes
+// part of bench names, where '/' and ':' have a meaning.
 std::string id_of(const std::string& path) {
-  std::string id = fs::absolute(path).lexically_normal().stem().string();
+  fs::path name = fs::absolute(path).lexically_normal();
+  if (name.filename().empty()) name = name.parent_path();  // a folder with '/' at its end
+  if (name.filename().string().rfind("model", 0) == 0) name = name.parent_path();
+  const std::string extension = name.extension().string();
+  const bool file = extension == ".gguf" || extension == ".safetensors" || extension == ".json";
+  std::string id = (file ? name.stem() : name.filename()).string();
   for (char& c : id) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-';
     if (!plain) c = '_';
@@ -23,14 +34,32 @@ std::string id_of(const std::string& path) {
   return id.empty() ? "model" : id;
 }
 
-}  // namespace
-
-bool names_weights(const std::string& path) { return fs::path(path).extension() == ".gguf"; }
-
-WeightsContents read_weights(const std::string& path) {
+WeightsContents read_gguf(const std::string& path) {
   const MappedFile file(path);
   WeightsContents contents = gguf_contents(parse_gguf(file.bytes(), path), path);
   contents.files.push_back(file);
+  return contents;
+}
+
+}  // namespace
+
+bool names_weights(const std::string& path) {
+  if (ends(path, ".gguf") || ends(path, ".safetensors") || ends(path, ".safetensors.index.json")) {
+    return true;
+  }
+  std::error_code error;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() == ".safetensors") return true;
+  }
+  return false;
+}
+
+WeightsContents read_weights(const std::string& path) {
+  std::error_code error;
+  const bool safetensors = fs::is_directory(path, error) || ends(path, ".safetensors") ||
+                           ends(path, ".safetensors.index.json");
+  WeightsContents contents = safetensors ? read_safetensors(path) : read_gguf(path);
   if (contents.shape) contents.shape->id = id_of(path);
   return contents;
 }

@@ -185,11 +185,46 @@ def compare(
     tolerance: Tolerance = None,
 ) -> None:
     """Show measured beside predicted, per tier, with verdicts."""
-    from membound import compare as comparing
-    from membound import storage
+    raise typer.Exit(_print_comparisons(_load_and_compare(records)[1], as_json, tolerance))
 
-    comparisons = [comparing.compare(storage.load(path), path) for path in records]
-    raise typer.Exit(_print_comparisons(comparisons, as_json, tolerance))
+
+def _load_and_compare(paths: list[str]) -> tuple[list[Any], list[Any]]:
+    """Records and their comparisons; engines' results stand beside ours where both are given."""
+    from membound import beside, storage
+    from membound import compare as comparing
+
+    records = [storage.load(path) for path in paths]
+    comparisons = [comparing.compare(r, path) for r, path in zip(records, paths, strict=True)]
+    beside.attach(records, comparisons)
+    return records, comparisons
+
+
+@app.command(name="import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="llama-bench, vllm, or hf: a CSV of any engine.")],
+    file: Annotated[Path, typer.Argument(help="What the engine wrote: JSON, JSON lines or CSV.")],
+    out: Annotated[Path, typer.Option(help="Folder of the record.")],
+    model: Annotated[
+        str | None, typer.Option(help="As our records name it; default: what the file says.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="Of the weights, such as bf16 or q8_0.")] = None,
+    device: Annotated[str | None, typer.Option(help="Such as cpu:0.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=1 << 20)] = None,
+    prompt: Annotated[int | None, typer.Option(min=1, max=1 << 24, help="Tokens.")] = None,
+    generated: Annotated[int | None, typer.Option(min=1, max=1 << 24, help="Tokens.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a record of what another engine measured; compare it together with one of ours."""
+    from membound import beside
+    from membound import compare as comparing
+    from membound.importing import write
+    from membound.importing.source import Given
+
+    given = Given(model, dtype, device, batch, prompt, generated)
+    record = write.import_file(kind, file, out, given)
+    comparison = comparing.compare(record, str(out))
+    beside.attach([record], [comparison])
+    raise typer.Exit(_print_comparisons([comparison], as_json, None))
 
 
 @app.command()
@@ -201,13 +236,10 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML page, and its charts as PNG files."""
-    from membound import compare as comparing
-    from membound import storage
     from membound.report import write
     from membound.report.subject import Source
 
-    loaded = [(storage.load(path), path) for path in records]
-    sources = [Source(record, comparing.compare(record, path)) for record, path in loaded]
+    sources = [Source(*pair) for pair in zip(*_load_and_compare(records), strict=True)]
     print(f"report: {write.write(sources, out or write.default_folder(records))}")
 
 

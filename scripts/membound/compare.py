@@ -86,7 +86,8 @@ def merge(comparisons: Sequence[Comparison]) -> dict[str, Any]:
         "residuals": {tier: residuals(rows, tier).model_dump() for tier in TIERS},
         "rows": [row.model_dump() for row in rows],
         "verdicts": [f"{c.record}: {text}" for c in comparisons for text in c.verdicts],
-        "ceilings": comparisons[0].ceilings,
+        "ceilings": next((c.ceilings for c in comparisons if c.rows), comparisons[0].ceilings),
+        "engines": [row.model_dump() for c in comparisons for row in c.engines],
         "records": [c.model_dump() for c in comparisons],
     }
 

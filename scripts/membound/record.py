@@ -203,6 +203,52 @@ class Residuals(Open):
     p95_abs_pct: float | None
 
 
+class EngineResult(Open):
+    """What another engine measured, imported from its own file.
+
+    `seconds` is the median of `samples`: of one decode step (a token of each sequence), of a whole
+    prefill, or of a whole request (a prefill of `prompt` tokens, then `decode_steps` steps), whose
+    rate counts generated tokens. `context` is the mean over the timed tokens; of a prefill, its
+    length.
+    """
+
+    engine: str
+    version: str = ""
+    model: str
+    dtype: str
+    device: str = ""
+    phase: Literal["decode", "prefill", "request"]
+    batch: int
+    context: int
+    prompt: int = 0
+    generated: int = 0
+    decode_steps: int = 0
+    tokens: int
+    seconds: Seconds
+    tokens_per_s: float
+    samples: list[Seconds]
+    settings: dict[str, Any] = {}
+    notes: list[str] = []
+
+
+class EngineRow(Open):
+    """An engine's result beside our measured step and our prediction of the same work.
+
+    `beside` is the record that these are from; `why_not` says why they are missing. `ratio` is ours
+    over the engine's, above 1 where ours is faster; `residual_pct` is the engine's.
+    """
+
+    result: EngineResult
+    beside: str = ""
+    device: str = ""
+    ours: float | None = None
+    ours_context: int | None = None
+    ratio: float | None = None
+    predicted: dict[Tier, float | None] = {"P": None, "C": None, "K": None}
+    residual_pct: dict[Tier, float | None] = {"P": None, "C": None, "K": None}
+    why_not: str = ""
+
+
 class Comparison(Open):
     """What `compare` prints as JSON."""
 
@@ -211,6 +257,7 @@ class Comparison(Open):
     rows: list[Row]
     verdicts: list[str]
     ceilings: dict[str, Any]
+    engines: list[EngineRow] = []
 
 
 class Resumption(Open):
@@ -238,3 +285,4 @@ class Record(Open):
     resumed: list[Resumption] = []
     prediction: Prediction | None = None
     comparison: Comparison | None = None
+    engine_results: list[EngineResult] = []

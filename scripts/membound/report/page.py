@@ -10,7 +10,15 @@ from markupsafe import Markup
 
 from membound import __version__
 from membound.report.blocks import Figure, Section
-from membound.report.sections import answer, bandwidth, machine, roofline, saturation, steps
+from membound.report.sections import (
+    answer,
+    bandwidth,
+    engines,
+    machine,
+    roofline,
+    saturation,
+    steps,
+)
 from membound.report.subject import Source, Subject, lettered, subjects
 from membound.report.text import clipped
 
@@ -28,10 +36,12 @@ class Page:
 def build(sources: Sequence[Source]) -> Page:
     """The same records give the same page, byte for byte."""
     sources = lettered(sources)
-    found = subjects(sources)
+    # A record of another engine's results has no device of its own to report on.
+    found = subjects([s for s in sources if not s.record.engine_results] or sources)
     sections = [
         answer.section(found),
         steps.predicted(found),
+        *engines.sections(sources),
         steps.by_cause(found),
         roofline.section(found),
         bandwidth.curves(found),
