@@ -115,7 +115,9 @@ reference::Vector prompt_logits(std::vector<reference::Sequence>& sequences,
   return all;
 }
 
-Shape small_shape(const Shape& shape) {
+// Where arithmetic may round activations, a token near the border between two experts could go to
+// one here and to the other in the reference: then every token has all experts.
+Shape small_shape(const Shape& shape, bool exact) {
   Shape small = shape;
   const int64_t group = std::min<int64_t>(shape.heads / shape.kv_heads, 4);
   small.layers = 2;
@@ -124,8 +126,8 @@ Shape small_shape(const Shape& shape) {
   small.hidden = 192;
   small.intermediate = 320;
   if (shape.experts > 0) {
-    small.experts = std::min<int64_t>(shape.experts, 12);
-    small.experts_per_token = std::min<int64_t>(shape.experts_per_token, 3);
+    small.experts = exact ? std::min<int64_t>(shape.experts, 12) : 4;
+    small.experts_per_token = exact ? std::min<int64_t>(shape.experts_per_token, 3) : 4;
     small.expert_intermediate = 96;
   }
   small.vocab = 1003;
@@ -151,7 +153,7 @@ Check check_transformer(const Device& device, const Shape& shape, const Types& t
   constexpr int64_t kPrompt = 23;
   constexpr int64_t kSteps = 4;
   static_assert(kSequences * kPrompt > kGemvRows, "prefill has to go through gemm");
-  const Shape small = small_shape(shape);
+  const Shape small = small_shape(shape, types.weights == "f32" || types.weights == "f16");
   const DeviceWeights weights(device, small, types);
   const DeviceCache cache(device, small, types, kSequences, kPrompt + kSteps);
   const auto host = weights.to_host(device);
