@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny weights files for tests of the command line; as a program, seeds for the fuzz targets.
 
-    python tests/python/model_files.py FOLDER
+python tests/python/model_files.py FOLDER
 """
 
 import json

@@ -5,8 +5,9 @@ import json
 import subprocess
 from pathlib import Path
 
-import model_files
 import pytest
+
+import model_files
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "build" / "membound-bench"
