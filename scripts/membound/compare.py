@@ -155,6 +155,8 @@ def _row(
         residual_pct={t: (measured / r - 1) * 100 if (r := rates[t]) else None for t in TIERS},
         shares=predicted.shares if predicted else None,
         seconds=summary.median,
+        time_to_first_token_seconds=summary.median if phase == "prefill" else None,
+        time_per_output_token_seconds=summary.median if phase == "decode" else None,
         interval95=(tokens / high, tokens / low),
         interval_basis=summary.basis,
         achieved_GBps=achieved / 1e9,

@@ -161,7 +161,8 @@ class Row(Open):
     `measured` is over all samples. `undisturbed` is over those that no neighbour disturbed, given
     where it differs; `doubts` say why a verdict on the step would rest on sand. `counted_ratio` is
     memory traffic by hardware counter over the bytes by definition, where a counter was there.
-    `bytes_per_token` are those of the step's work, by class of tensor, over its tokens.
+    `bytes_per_token` are those of the step's work, by class of tensor, over its tokens. A prefill
+    is the time to the first token, a decode step the time per output token, of all sequences.
     """
 
     bench: str
@@ -177,6 +178,8 @@ class Row(Open):
     residual_pct: dict[Tier, float | None]
     shares: dict[str, float] | None
     seconds: float
+    time_to_first_token_seconds: float | None = None
+    time_per_output_token_seconds: float | None = None
     interval95: tuple[float, float]
     interval_basis: str
     achieved_GBps: float
