@@ -122,6 +122,17 @@ TEST(Safetensors, TensorsThatCannotBeAreRefused) {
   expect_problem(changed("F32", "F32", 40), "its tensors have 32 bytes and its data 40");
 }
 
+TEST(Safetensors, ScalarsAreDescribed) {
+  const std::string content = file_of(
+      R"({"model.embed_tokens.weight": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}})", 4);
+  WeightsContents contents;
+  contents.tensors =
+      parse_safetensors({reinterpret_cast<const uint8_t*>(content.data()), content.size()}, "");
+  contents.tensors[0].name = gguf_name(contents.tensors[0].name);
+  EXPECT_EQ(describe(contents)["tensors"]["embedding"]["bytes"], 4);
+  EXPECT_EQ(describe(contents)["decode_token_bytes"]["embedding"], 0);
+}
+
 TEST(Safetensors, IndexNamesFilesBesideIt) {
   const auto problem = [](const json& index) -> std::string {
     try {

@@ -56,6 +56,12 @@ Classes classes_of(const std::vector<Tensor>& tensors) {
   return classes;
 }
 
+// Of one token in an embedding; 0 without one.
+int64_t row_bytes(const Tensor* embedding) {
+  const bool has_rows = embedding != nullptr && !embedding->shape.empty();
+  return has_rows ? embedding->bytes / embedding->shape[0] : 0;
+}
+
 const Tensor* find(const std::vector<Tensor>& tensors, const char* name) {
   for (const Tensor& tensor : tensors) {
     if (tensor.name == name) return &tensor;
@@ -69,8 +75,7 @@ json decode_reads(const WeightsContents& contents, const Classes& classes) {
   const Tensor* embedding = find(contents.tensors, "token_embd.weight");
   const Tensor* head = find(contents.tensors, "output.weight");
   if (contents.shape ? contents.shape->tied : !head) head = embedding;
-  json reads = {{"embedding", embedding ? embedding->bytes / embedding->shape[0] : 0},
-                {"head", head ? head->bytes : 0}};
+  json reads = {{"embedding", row_bytes(embedding)}, {"head", head ? head->bytes : 0}};
   int64_t dense = reads["embedding"].get<int64_t>() + reads["head"].get<int64_t>();
   for (const char* name : {"attention", "mlp", "router", "norms"}) {
     const int64_t bytes = classes.at(name).all.bytes;

@@ -76,13 +76,13 @@ std::string layer_name(std::string rest, const std::string& suffix) {
 
 // The file or the index to begin with.
 fs::path first_file(const fs::path& path) {
-  if (!fs::is_directory(path)) return path;
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
   for (const char* name : {kIndexName, "model.safetensors"}) {
-    if (fs::exists(path / name)) return path / name;
+    if (fs::exists(path / name, error)) return path / name;
   }
   fs::path only;
   int files = 0;
-  std::error_code error;
   for (fs::directory_iterator entry(path, error), end; !error && entry != end;
        entry.increment(error)) {
     if (entry->path().extension() != ".safetensors") continue;
@@ -139,7 +139,8 @@ std::string model_type(const json& config) {
 
 // Architecture and shape; both stay open where there is no config.
 void read_config(WeightsContents& contents, const fs::path& path) {
-  if (!fs::exists(path)) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
     contents.architecture = "unknown";
     contents.problem = "no config.json beside it: put the model's there";
     return;

@@ -31,7 +31,9 @@ def _row(result: EngineResult, hosts: Sequence[tuple[Record, Comparison]]) -> En
     for record, comparison in hosts:
         model = str((record.model or {}).get("id"))
         if model.casefold() != result.model.casefold():
-            why_not = why_not or f"{comparison.record} is of {model}: import it with --model {model}"
+            why_not = (
+                why_not or f"{comparison.record} is of {model}: import it with --model {model}"
+            )
             continue
         devices = machine.ceilings(record)
         name = result.device if result.device in devices else ""
@@ -110,7 +112,8 @@ def _step(record: Record, result: EngineResult, phase: str, context: int) -> Ste
     """With our record's own types where they are the engine's, else all matrices of its type."""
     shape = Shape.from_record(record.model or {})
     own = Types.from_settings(record.settings, result.dtype)
-    chosen = own if own.weights == result.dtype else types.check_dtype(result.dtype)
+    types.check_known(result.dtype)
+    chosen = own if own.weights == result.dtype else Types.of(result.dtype)
     types.check_shape(shape, chosen)
     build = decode if phase == "decode" else prefill
     return build(shape, chosen, result.batch, context)

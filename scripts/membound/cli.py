@@ -156,19 +156,20 @@ def predict(
 ) -> None:
     """Predict one step of a model from a record's ceilings."""
     from membound import forecast, options, storage
-    from membound.model import work
+    from membound.model import weights, work
 
     if phase not in ("decode", "prefill"):
         raise UsageError(f"unknown phase '{phase}': give decode or prefill")
-    found_shape, chosen, _ = options.settle_model(model, dtype, cache)
+    length = context if phase == "decode" else tokens
+    if weights.is_file_of(model):
+        step = weights.step(model, dtype, cache, phase, batch, length)
+    else:
+        found_shape, chosen, _ = options.settle_model(model, dtype, cache)
+        build = work.decode if phase == "decode" else work.prefill
+        step = build(found_shape, chosen, batch, length)
     if not Path(machine).exists():
         raise UsageError(f"machine '{machine}' is not a record: give the path of one")
     record = storage.load(machine)
-    step = (
-        work.decode(found_shape, chosen, batch, context)
-        if phase == "decode"
-        else work.prefill(found_shape, chosen, batch, tokens)
-    )
     found = forecast.single(record, step, device)
     if as_json:
         _print_json(found)

@@ -20,7 +20,7 @@ def missing() -> str:
     """Why the targets cannot be built here; empty when they can."""
     if not shutil.which("clang++"):
         return "no clang++ (Debian: apt-get install clang)"
-    program = "extern \"C\" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }"
+    program = 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }'
     with tempfile.TemporaryDirectory() as folder:
         linked = subprocess.run(
             ["clang++", "-fsanitize=fuzzer,address", "-x", "c++", "-", "-o", f"{folder}/a.out"],
@@ -41,7 +41,8 @@ def run(long: bool, build: Callable[[str], int]) -> int:
     maker = paths.ROOT / "tests" / "python" / "model_files.py"
     subprocess.run([sys.executable, str(maker), str(CORPUS)], check=True)
     seconds = LONG_SECONDS if long else SHORT_SECONDS
-    return 1 if any([_fuzz(target, seconds) for target in TARGETS]) else 0
+    codes = [_fuzz(target, seconds) for target in TARGETS]  # all of them, whatever the first finds
+    return 1 if any(codes) else 0
 
 
 def _fuzz(target: str, seconds: int) -> int:
@@ -57,7 +58,9 @@ def _fuzz(target: str, seconds: int) -> int:
         str(CORPUS / target),
     ]
     # Far from the largest request that a hostile file can cause: the parsers bound theirs.
-    limits = os.environ | {"ASAN_OPTIONS": "allocator_may_return_null=0:max_allocation_size_mb=1024"}
+    limits = os.environ | {
+        "ASAN_OPTIONS": "allocator_may_return_null=0:max_allocation_size_mb=1024"
+    }
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=limits)
     lines = done.stderr.splitlines()
     if done.returncode:

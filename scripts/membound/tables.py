@@ -183,7 +183,7 @@ def engine_label(result: EngineResult) -> str:
 
 
 def engine_notes(rows: list[EngineRow]) -> list[str]:
-    """Why something is missing, at which context ours was measured, what the engine's time holds."""
+    """Why something is missing, where ours was measured, what the engine's time holds."""
     notes: dict[str, list[str]] = {}
     for row in rows:
         found = [row.why_not, *row.result.notes]

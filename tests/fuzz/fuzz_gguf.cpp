@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A .gguf of any bytes: container, metadata, shape, description; then every tensor is read to its end.
+// A .gguf of any bytes: container, metadata, shape, description; then every tensor is read to its
+// end.
 #include "benches/model/describe_weights.h"
 #include "benches/model/gguf_model.h"
 #include "tests/fuzz/target.h"

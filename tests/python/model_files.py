@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny weights files for tests of the command line; as a program, seeds for the fuzz targets.
 
-    python tests/python/model_files.py FOLDER
+python tests/python/model_files.py FOLDER
 """
 
 import json
@@ -14,8 +14,17 @@ from pathlib import Path
 HIDDEN, HEADS, KV_HEADS, HEAD_DIM, MLP, VOCAB = 32, 2, 1, 16, 64, 8
 EXPERTS, CHOSEN, EXPERT_MLP = 4, 2, 32
 # GGUF's number of a type, elements and bytes of a block.
-GGUF_TYPES = {"f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q8_0": (8, 32, 34),
-              "q4_k": (12, 256, 144), "q6_k": (14, 256, 210), "bf16": (30, 1, 2)}  # fmt: skip
+GGUF_TYPES = {
+    "f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q4_1": (3, 32, 20),
+    "q5_0": (6, 32, 22), "q5_1": (7, 32, 24), "q8_0": (8, 32, 34), "q8_1": (9, 32, 36),
+    "q2_k": (10, 256, 84), "q3_k": (11, 256, 110), "q4_k": (12, 256, 144), "q5_k": (13, 256, 176),
+    "q6_k": (14, 256, 210), "q8_k": (15, 256, 292), "iq2_xxs": (16, 256, 66),
+    "iq2_xs": (17, 256, 74), "iq3_xxs": (18, 256, 98), "iq1_s": (19, 256, 50),
+    "iq4_nl": (20, 32, 18), "iq3_s": (21, 256, 110), "iq2_s": (22, 256, 82),
+    "iq4_xs": (23, 256, 136), "f64": (28, 1, 8), "iq1_m": (29, 256, 56), "bf16": (30, 1, 2),
+    "tq1_0": (34, 256, 54), "tq2_0": (35, 256, 66), "mxfp4": (39, 32, 17), "nvfp4": (40, 64, 36),
+    "q1_0": (41, 128, 18), "q2_0": (42, 64, 18),
+}  # fmt: skip
 ALIGNMENT = 32
 
 HF_NAMES = {

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import engine_files
 import pytest
-from conftest import Cli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import engine_files
+from conftest import Cli
 from membound.cli import main
 from membound.errors import UsageError
 from membound.importing import write

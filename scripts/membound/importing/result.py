@@ -9,7 +9,13 @@ from typing import Any, Literal
 from membound.errors import UsageError
 from membound.record import EngineResult
 
-TORCH_TYPES = {"bfloat16": "bf16", "float16": "f16", "half": "f16", "float32": "f32", "float": "f32"}
+TORCH_TYPES = {
+    "bfloat16": "bf16",
+    "float16": "f16",
+    "half": "f16",
+    "float32": "f32",
+    "float": "f32",
+}
 
 
 def make(

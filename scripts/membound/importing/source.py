@@ -31,7 +31,9 @@ def read_text(path: Path) -> str:
     """The whole file, which must be text of a bounded size."""
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise UsageError(f"{path} is larger than {LARGEST_BYTES >> 20} MiB: no engine's results")
+            raise UsageError(
+                f"{path} is larger than {LARGEST_BYTES >> 20} MiB: no engine's results"
+            )
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None

@@ -85,7 +85,9 @@ def _serving(row: Fields, given: Given) -> list[EngineResult]:
     generated = given.generated or round(row.whole("total_output_tokens", low=1) / completed)
     batch = given.batch or row.values.get("max_concurrency")
     if batch is None:
-        row.fail("no max_concurrency, so how many sequences ran together is not known: give --batch")
+        row.fail(
+            "no max_concurrency, so how many sequences ran together is not known: give --batch"
+        )
     if given.batch is None:
         batch = min(row.whole("max_concurrency", low=1), completed)
     common: dict[str, Any] = {
@@ -117,7 +119,9 @@ def _serving(row: Fields, given: Given) -> list[EngineResult]:
         notes = ["time to first token of a server: its protocol is in it"]
         found.append(result.make("prefill", [first], context=prompt, notes=notes, **common))
     if not found:
-        row.fail("no time per output token (median_tpot_ms) and none to the first of a lone request")
+        row.fail(
+            "no time per output token (median_tpot_ms) and none to the first of a lone request"
+        )
     return found
 
 

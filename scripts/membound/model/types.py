@@ -12,6 +12,17 @@ ELEMENT_BYTES = {"bf16": 2, "f16": 2, "f32": 4}
 BLOCK_BYTES = {"q8_0": 34, "q4_0": 18}  # of elements that share a scale, the scale included
 BLOCK = 32  # elements
 NAMES = (*ELEMENT_BYTES, *BLOCK_BYTES)
+# Elements and bytes of a block of types that files can have and no kernel here reads: their work is
+# known, so steps of them are described and predicted.
+DESCRIBED = {
+    "q4_1": (32, 20), "q5_0": (32, 22), "q5_1": (32, 24), "q8_1": (32, 36), "q1_0": (128, 18),
+    "q2_0": (64, 18), "q2_k": (256, 84), "q3_k": (256, 110), "q4_k": (256, 144),
+    "q5_k": (256, 176), "q6_k": (256, 210), "q8_k": (256, 292), "iq1_s": (256, 50),
+    "iq1_m": (256, 56), "iq2_xxs": (256, 66), "iq2_xs": (256, 74), "iq2_s": (256, 82),
+    "iq3_xxs": (256, 98), "iq3_s": (256, 110), "iq4_nl": (32, 18), "iq4_xs": (256, 136),
+    "tq1_0": (256, 54), "tq2_0": (256, 66), "mxfp4": (32, 17), "nvfp4": (64, 36),
+    "f64": (1, 8), "f8_e4m3": (1, 1), "f8_e5m2": (1, 1),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,13 +57,27 @@ class Types:
             raise UsageError(f"the record's types lack {error}") from None
 
 
-def stored_bytes(dtype: str, elements: int) -> int:
-    """Of whole blocks, where the type has them."""
+def block(dtype: str) -> tuple[int, int]:
+    """Elements and bytes of a block; of plain types it is one element."""
     if dtype in ELEMENT_BYTES:
-        return elements * ELEMENT_BYTES[dtype]
-    blocks, rest = divmod(elements, BLOCK)
-    assert rest == 0, f"{elements} elements are no whole blocks of {dtype}"
-    return blocks * BLOCK_BYTES[dtype]
+        return 1, ELEMENT_BYTES[dtype]
+    return DESCRIBED[dtype] if dtype in DESCRIBED else (BLOCK, BLOCK_BYTES[dtype])
+
+
+def stored_bytes(dtype: str, elements: int) -> int:
+    """Of whole blocks, where the type has them.
+
+    What is no whole number of them counts as padded. `check_shape` keeps it from what is run; in a
+    file of mixed types such rows are of another type, and the file's own bytes are put in.
+    """
+    size, each = block(dtype)
+    return -(-elements // size) * each
+
+
+def check_known(dtype: str) -> None:
+    """Whether work of this type can be counted, be there a kernel for it or not."""
+    if dtype not in NAMES and dtype not in DESCRIBED:
+        raise UsageError(f"unknown dtype '{dtype}': known are {', '.join((*NAMES, *DESCRIBED))}")
 
 
 def check(dtype: str, cache: str | None) -> Types:
@@ -72,9 +97,9 @@ def check_shape(shape: Shape, types: Types) -> None:
         "num_attention_heads x head_dim": (shape.heads * shape.head_dim, {types.weights}),
     }
     for name, (columns, used) in rows.items():
-        for dtype in used & BLOCK_BYTES.keys():
-            if columns % BLOCK:
+        for dtype in sorted(used):
+            if columns % (size := block(dtype)[0]):
                 raise UsageError(
-                    f"{shape.id} has {name} {columns}, and {dtype} needs multiples of {BLOCK}: "
+                    f"{shape.id} has {name} {columns}, and {dtype} needs multiples of {size}: "
                     f"choose another --dtype"
                 )

@@ -115,18 +115,22 @@ class Step:
         return sum((launch.work for launch in self.launches), Work())
 
 
-def _classes(shape: Shape, launch: Launch) -> dict[str, int]:
-    read, op = launch.work.bytes_read, launch.op
-    if op.endswith("_norm"):
-        return {"norms": read}
-    if op == "rope_append":
-        return {"norms": read, "cache": launch.work.bytes_written}
+def class_of(shape: Shape, op: str) -> str:
+    """What the weights that an op reads are for, or the cache; empty where it reads neither."""
     if op in ("gate_up", "down"):
-        return {"experts" if shape.experts else "mlp": read}
-    kinds = {"qkv": "attention", "o": "attention", "attention": "cache"}
-    if op in (*kinds, "embed", "router", "head"):
-        return {{"embed": "embedding"}.get(op, kinds.get(op, op)): read}
-    return {}
+        return "experts" if shape.experts else "mlp"
+    if op.endswith("_norm") or op == "rope_append":
+        return "norms"
+    named = {"qkv": "attention", "o": "attention", "embed": "embedding", "attention": "cache"}
+    return named.get(op, op if op in ("router", "head") else "")
+
+
+def _classes(shape: Shape, launch: Launch) -> dict[str, int]:
+    found = {class_of(shape, launch.op): launch.work.bytes_read}
+    if launch.op == "rope_append":
+        found["cache"] = launch.work.bytes_written
+    found.pop("", None)
+    return found
 
 
 def decode(shape: Shape, types: Types, batch: int, context: int) -> Step:
