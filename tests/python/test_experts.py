@@ -53,6 +53,6 @@ def test_all_steps_are_one_sentence():
     found = experts.counted([measurement((26.2, 1))], QWEN, TYPES, 4)
     text = experts.sentence([row(experts=found), row(), row(experts=found, phase="prefill")])
     assert text is not None
-    assert "decode batch 4, context 128 26.2, expected 29.1 (-10 %)" in text
-    assert "prefill batch 4, 128 tokens" in text
-    assert "of 128" in text
+    assert "decode b4 c128 26.2 of 29.1 (-10 %)" in text
+    assert "prefill b4 t128" in text
+    assert text.startswith("of 128 experts")
