@@ -2,6 +2,7 @@
 """Engines' results beside our measured steps and our predictions, across records given together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from membound.errors import UsageError
 from membound.model import machine, tiers, types
@@ -52,6 +53,8 @@ def _row(result: EngineResult, hosts: Sequence[tuple[Record, Comparison]]) -> En
 def _beside(
     result: EngineResult, record: Record, comparison: Comparison, ceilings: Ceilings
 ) -> EngineRow:
+    if result.phase == "prefill" and result.prompt > result.context:
+        raise UsageError("a prefill behind a filled cache is neither measured nor predicted here")
     predicted = _predicted(result, record, ceilings)
     ours = _same_work(result, record, [r for r in comparison.rows if r.device == ceilings.device])
     rate = result.tokens_per_s
@@ -72,12 +75,13 @@ def _predicted(
     result: EngineResult, record: Record, ceilings: Ceilings
 ) -> dict[Tier, float | None]:
     """Tokens/s of what the engine timed; a request is its prefill and steps at the mean context."""
-    parts = []
-    if result.phase != "decode":
-        length = result.context if result.phase == "prefill" else result.prompt
-        parts.append((1, _step(record, result, "prefill", length)))
-    if result.phase != "prefill" and (count := result.decode_steps or 1):
-        parts.append((count if result.phase == "request" else 1, _decode(record, result)))
+    if result.phase == "decode":
+        parts = [(1, _decode(record, result))]
+    elif result.phase == "prefill":
+        parts = [(1, _step(record, result, "prefill", result.context))]
+    else:
+        parts = [(1, _step(record, result, "prefill", result.prompt))]
+        parts += [(result.decode_steps, _decode(record, result))] if result.decode_steps else []
     times = [(count, tiers.predict(step, ceilings).seconds) for count, step in parts]
     found: dict[Tier, float | None] = {}
     for tier in TIERS:
@@ -109,11 +113,16 @@ def _decode(record: Record, result: EngineResult) -> Step:
 
 
 def _step(record: Record, result: EngineResult, phase: str, context: int) -> Step:
-    """With our record's own types where they are the engine's, else all matrices of its type."""
+    """With our record's own types where they are the engine's, else all matrices of its type.
+
+    The cache is of the engine's type where it is known and can be ours.
+    """
     shape = Shape.from_record(record.model or {})
     own = Types.from_settings(record.settings, result.dtype)
     types.check_known(result.dtype)
     chosen = own if own.weights == result.dtype else Types.of(result.dtype)
+    if (cache := result.settings.get("type_k")) in types.ELEMENT_BYTES:
+        chosen = replace(chosen, cache=cache)
     types.check_shape(shape, chosen)
     build = decode if phase == "decode" else prefill
     return build(shape, chosen, result.batch, context)

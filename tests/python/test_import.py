@@ -209,6 +209,7 @@ def test_beside_ours_they_have_steps_and_predictions(
         engine_files.llama_bench_test(0, 240, model_type="x BF16"),
         engine_files.llama_bench_test(0, 4000, model_type="x BF16"),
         engine_files.llama_bench_test(64, 32, model_type="x BF16"),
+        engine_files.llama_bench_test(128, 0, model_type="x BF16", depth=64),
     ]
     Path("x.json").write_text(json.dumps(tests))
     said = ["--model", model, "--device", device, "--out", "theirs"]
@@ -219,14 +220,17 @@ def test_beside_ours_they_have_steps_and_predictions(
     both = json.loads(capfd.readouterr().out)
     # Engines' rows are apart: ours and their residuals stay what they were.
     assert len(both["rows"]) == len(ours["comparison"]["rows"])
-    prefill, decode, deep, request = both["engines"]
+    *fitting, behind = both["engines"]
+    prefill, decode, deep, request = fitting
+    assert behind["predicted"]["C"] is None
+    assert "behind a filled cache" in behind["why_not"]
     measured = {(r["phase"], r["batch"]): r["measured"] for r in both["rows"]}
     assert prefill["ours"] == measured["prefill", 1]
     assert prefill["ratio"] == pytest.approx(prefill["ours"] / 256)
     assert (decode["ours"], decode["ours_context"]) == (measured["decode", 1], 128)
     assert deep["ours"] is None  # the cache of 2000 tokens is other work
     assert request["ours"] is None
-    for row in both["engines"]:
+    for row in fitting:
         assert row["predicted"]["C"] > 0
         rate = row["result"]["tokens_per_s"]
         assert row["residual_pct"]["C"] == pytest.approx((rate / row["predicted"]["C"] - 1) * 100)

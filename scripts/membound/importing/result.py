@@ -40,9 +40,8 @@ def make(
     for name, value, flag in (("model", model, "--model"), ("dtype", dtype, "--dtype")):
         if not value:
             raise UsageError(f"{where} does not say its {name}: give {flag}")
-    for name, value in (("batch", batch), ("context", context)):
-        if value < 1:
-            raise UsageError(f"{where}: {name} must be at least 1, not {value}")
+    if min(batch, context) < 1:
+        raise UsageError(f"{where}: batch {batch} and context {context} must be at least 1")
     if not samples:
         raise UsageError(f"{where} holds no times")
     seconds = statistics.median(samples)

@@ -90,6 +90,10 @@ def _title(sources: Sequence[Source]) -> str:
 
 def _subtitle(source: Source) -> str:
     record = source.record
+    if record.engine_results:
+        engines_of = ", ".join(dict.fromkeys(r.engine for r in record.engine_results))
+        name = f"{source.letter}: " if source.letter else ""
+        return f"{name}results of {clipped(engines_of, 60)}"
     model = clipped((record.model or {}).get("id") or "no model", 40)
     name = f"{source.letter}: {source.hostname}" if source.letter else source.hostname
     parts = [name, model, clipped(record.settings.get("dtype") or "", 12)]
