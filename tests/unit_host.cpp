@@ -28,8 +28,8 @@ class Tree : public testing::Test {
   std::string at(const std::string& path) const { return (root_ / path).string(); }
 
  private:
-  fs::path root_ = fs::path(testing::TempDir()) /
-                   ("tree-" + std::to_string(std::random_device()()));
+  fs::path root_ =
+      fs::path(testing::TempDir()) / ("tree-" + std::to_string(std::random_device()()));
 };
 
 using Cgroup = Tree;
@@ -104,12 +104,12 @@ std::vector<uint8_t> module_table() {
   std::vector<uint8_t> table(0x5c, 0);
   table[0] = 17;
   table[1] = 0x5c;
-  table[0x0a] = 64;                           // data width
-  table[0x0c] = 0xff, table[0x0d] = 0x7f;     // size: see the extended one
-  table[0x10] = 2;                            // locator: the second string
-  table[0x12] = 0x22;                         // DDR5
-  table[0x1d] = 0x80;                         // 32768 MiB
-  table[0x20] = 0xc0, table[0x21] = 0x12;     // 4800 MT/s
+  table[0x0a] = 64;                        // data width
+  table[0x0c] = 0xff, table[0x0d] = 0x7f;  // size: see the extended one
+  table[0x10] = 2;                         // locator: the second string
+  table[0x12] = 0x22;                      // DDR5
+  table[0x1d] = 0x80;                      // 32768 MiB
+  table[0x20] = 0xc0, table[0x21] = 0x12;  // 4800 MT/s
   for (const char c : std::string("BANK 0\0DIMM_A1\0\0", 16)) table.push_back(c);
   return table;
 }

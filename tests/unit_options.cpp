@@ -54,11 +54,19 @@ TEST(Options, BadValuesSayWhatIsExpected) {
   EXPECT_EQ(message_of({"--batch=0"}), "--batch=0: expected a number from 1 to 4096");
   EXPECT_NE(message_of({"--batch=1,x"}).find("--batch=x"), std::string::npos);
   EXPECT_NE(message_of({"--batch="}).find("expected numbers"), std::string::npos);
-  EXPECT_EQ(message_of({"--dtype=int3"}), "--dtype=int3: expected one of bf16, f16, f32");
+  EXPECT_EQ(message_of({"--dtype=int3"}),
+            "--dtype=int3: expected one of bf16, f16, f32, q4_0, q8_0");
+  EXPECT_EQ(message_of({"--cache=q8_0"}), "--cache=q8_0: expected one of bf16, f16, f32");
   EXPECT_NE(message_of({"--profile=huge"}).find("full, quick, standard"), std::string::npos);
   EXPECT_NE(message_of({"--relative-error=nan"}).find("--relative-error"), std::string::npos);
   EXPECT_NE(message_of({"--frobnicate"}).find("--help"), std::string::npos);
   EXPECT_NE(message_of({"--out"}).find("--out=VALUE"), std::string::npos);
+}
+
+TEST(Options, TheCacheFollowsTheWeightsWhereItCan) {
+  EXPECT_EQ(parse({"--dtype=f32"}).types, types_of("f32"));
+  EXPECT_EQ(parse({"--dtype=q8_0"}).types, (Types{"q8_0", "q8_0", "q8_0", "f16"}));
+  EXPECT_EQ(parse({"--cache=f32", "--dtype=q4_0"}).types.cache, "f32");
 }
 
 TEST(Options, AnUnknownModelListsTheCatalogue) {

@@ -75,6 +75,91 @@ TEST(Shape, OtherArchitecturesAreRefused) {
   }
 }
 
+json qwen3_moe() {
+  json config = llama();
+  config.update({{"model_type", "qwen3_moe"},
+                 {"head_dim", 128},
+                 {"num_experts", 128},
+                 {"num_experts_per_tok", 8},
+                 {"moe_intermediate_size", 768},
+                 {"norm_topk_prob", true},
+                 {"mlp_only_layers", json::array()},
+                 {"decoder_sparse_step", 1}});
+  return config;
+}
+
+TEST(Shape, ExpertsAreReadFromQwen3Moe) {
+  const Shape shape = shape_from_json(qwen3_moe(), "");
+  EXPECT_TRUE(shape.qk_norm);
+  EXPECT_EQ(shape.experts, 128);
+  EXPECT_EQ(shape.experts_per_token, 8);
+  EXPECT_EQ(shape.expert_intermediate, 768);
+  EXPECT_TRUE(shape.norm_top_k);
+  json config = qwen3_moe();
+  config.erase("norm_topk_prob");
+  EXPECT_FALSE(shape_from_json(config, "").norm_top_k);
+}
+
+TEST(Shape, Qwen3NormsQueriesAndKeys) {
+  json config = llama();
+  EXPECT_FALSE(shape_from_json(config, "").qk_norm);
+  config["model_type"] = "qwen3";
+  EXPECT_TRUE(shape_from_json(config, "").qk_norm);
+  EXPECT_EQ(shape_from_json(config, "").experts, 0);
+}
+
+TEST(Shape, OddMixturesAreRefused) {
+  const std::pair<const char*, json> changes[] = {{"num_experts_per_tok", 129},
+                                                  {"num_experts_per_tok", 0},
+                                                  {"moe_intermediate_size", nullptr},
+                                                  {"mlp_only_layers", {0}},
+                                                  {"decoder_sparse_step", 2}};
+  for (const auto& [key, value] : changes) {
+    json config = qwen3_moe();
+    config[key] = value;
+    EXPECT_NE(message_of(config).find(key), std::string::npos) << key;
+  }
+}
+
+// Factors of Llama 3.1 8B: the ends are 1 and 8, and between them the published formula.
+TEST(Shape, Llama3ScalingDividesLowFrequencies) {
+  json config = llama();
+  config["head_dim"] = 128;
+  config["rope_theta"] = 500000.0;
+  EXPECT_TRUE(shape_from_json(config, "").rope_factors.empty());
+  const json scaling = {{"rope_type", "llama3"},
+                        {"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 8192}};
+  config["rope_scaling"] = scaling;
+  const Shape shape = shape_from_json(config, "");
+  EXPECT_TRUE(shape.ignored.empty());
+  ASSERT_EQ(shape.rope_factors.size(), 64);
+  EXPECT_EQ(shape.rope_factors[0], 1.0f);
+  EXPECT_EQ(shape.rope_factors[63], 8.0f);
+  // Wavelength 2 pi 500000^(30 / 64) = 2949.1 lies between 8192 / 4 and 8192: (8192 / 2949.1 - 1) /
+  // 3 = 0.5926 of the frequency is kept.
+  EXPECT_NEAR(shape.rope_factors[30], 1 / (0.5926 + 0.4074 / 8), 2e-3);
+  // As transformers 5 stores it.
+  config.erase("rope_scaling");
+  config.erase("rope_theta");
+  config["rope_parameters"] = scaling;
+  config["rope_parameters"]["rope_theta"] = 500000.0;
+  EXPECT_EQ(shape_from_json(config, "").rope_factors, shape.rope_factors);
+}
+
+TEST(Shape, OtherScalingsAreIgnoredAndNamed) {
+  json config = llama();
+  config["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
+  EXPECT_EQ(shape_from_json(config, "").ignored, (std::vector<std::string>{"rope_scaling"}));
+  config["rope_scaling"] = {{"rope_type", "default"}};
+  EXPECT_TRUE(shape_from_json(config, "").ignored.empty());
+  config["rope_scaling"] = {
+      {"rope_type", "llama3"}, {"low_freq_factor", 4.0}, {"high_freq_factor", 1.0}};
+  EXPECT_NE(message_of(config).find("high_freq_factor"), std::string::npos);
+}
+
 TEST(Shape, BrokenFilesAreOneLine) {
   const auto path = std::filesystem::temp_directory_path() / "membound_broken_config.json";
   for (const char* text : {"", "{", "[1,2", "\x80\xff", "null", "{\"hidden_size\": 1e999}"}) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,14 @@ inline std::vector<Kernel>& kernels() {
   return table;
 }
 
+// Of a kernel that the module has; for kernels that are made of others, at their first call.
+inline KernelFunction kernel_named(const char* name) {
+  for (const Kernel& kernel : kernels()) {
+    if (std::strcmp(kernel.name, name) == 0) return kernel.function;
+  }
+  return nullptr;
+}
+
 struct Registrar {
   Registrar(const char* name, KernelFunction function) { kernels().push_back({name, function}); }
 };
@@ -48,6 +57,13 @@ inline Range share(int64_t count, int64_t block, Team team) {
   const int64_t begin = blocks * team.thread / team.threads * block;
   const int64_t end = blocks * (team.thread + 1) / team.threads * block;
   return {std::min(begin, count), std::min(end, count)};
+}
+
+// A matmul's share of W's rows n[1]; only rows [n[4], n[5]) are computed where n[5] is set.
+inline Range matmul_rows(const Args& args, int64_t block, Team team) {
+  const int64_t first = args.n[4], end = args.n[5] > 0 ? args.n[5] : args.n[1];
+  const Range part = share(end - first, block, team);
+  return {first + part.begin, first + part.end};
 }
 
 template <typename T>

@@ -12,7 +12,9 @@ namespace membound {
 
 int list(const Options& options);
 int print_work(const Options& options);
+int describe_file(const Options& options);
 int check_all(const Options& options);
+int generate_tokens(const Options& options);
 int measure_all(const Options& options, const std::vector<std::string>& command);
 
 }  // namespace membound

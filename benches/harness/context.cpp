@@ -107,6 +107,7 @@ json header_json(const Options& options, const std::vector<Backend>& backends,
           {"virtualisation", virtualisation()},
           {"command", command},
           {"model", options.model ? to_json(*options.model) : json()},
+          {"types", to_json(options.types)},
           {"profile", options.profile},
           {"backends", backends_json(backends)},
           {"devices", device_list}};

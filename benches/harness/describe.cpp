@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The actions that measure nothing: --list and --print-work.
+// The actions that measure nothing: --list, --print-work and --describe.
 #include <iostream>
 
 #include "benches/harness/actions.h"
 #include "benches/harness/build_info.h"
 #include "benches/harness/context.h"
 #include "benches/harness/workspace.h"
+#include "benches/model/describe_weights.h"
 #include "benches/model/steps.h"
 
 namespace membound {
@@ -19,7 +20,7 @@ json launch_json(const Op& op) {
 }
 
 json step_json(const Options& options, const StepSpec& step) {
-  const auto ops = step_ops(*options.model, options.dtype, step);
+  const auto ops = step_ops(*options.model, options.types, step);
   json launches = json::array();
   for (const auto& op : ops) launches.push_back(launch_json(op));
   const bool decode = step.phase == StepSpec::kDecode;
@@ -28,8 +29,9 @@ json step_json(const Options& options, const StepSpec& step) {
           {decode ? "context" : "tokens", step.tokens},
           {"launches", launches},
           {"total", to_json(total(ops))},
-          {"weight_bytes", weight_bytes(*options.model, options.dtype)},
-          {"kv_bytes", kv_bytes(*options.model, options.dtype, step)}};
+          {"bytes_by_class", bytes_by_class(*options.model, ops)},
+          {"weight_bytes", weight_bytes(*options.model, options.types)},
+          {"kv_bytes", kv_bytes(*options.model, options.types, step)}};
 }
 
 }  // namespace
@@ -45,9 +47,15 @@ int print_work(const Options& options) {
   for (const int64_t tokens : options.prefills) {
     programs.push_back(step_json(options, {StepSpec::kPrefill, 1, tokens}));
   }
-  const json whole = {
-      {"model", to_json(*options.model)}, {"dtype", options.dtype}, {"programs", programs}};
+  const json whole = {{"model", to_json(*options.model)},
+                      {"types", to_json(options.types)},
+                      {"programs", programs}};
   std::cout << whole.dump() << "\n";
+  return 0;
+}
+
+int describe_file(const Options& options) {
+  std::cout << describe(read_weights(options.describe)).dump() << "\n";
   return 0;
 }
 

@@ -25,10 +25,14 @@ int act(const Options& options, const std::vector<std::string>& command) {
       return 0;
     case Action::kPrintWork:
       return print_work(options);
+    case Action::kDescribe:
+      return describe_file(options);
     case Action::kList:
       return list(options);
     case Action::kCheck:
       return check_all(options);
+    case Action::kGenerate:
+      return generate_tokens(options);
     case Action::kMeasure:
       return measure_all(options, command);
   }

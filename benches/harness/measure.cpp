@@ -79,7 +79,7 @@ void need_memory(const Workspaces& workspaces, const Options& options) {
       std::snprintf(text, sizeof text,
                     "%s of %s in %s needs %.1f GB of memory and %s has %.1f GB free; choose a "
                     "smaller model, --dtype, --batch or --context",
-                    bench.name.c_str(), options.model->id.c_str(), options.dtype.c_str(),
+                    bench.name.c_str(), options.model->id.c_str(), options.types.weights.c_str(),
                     1e-9 * static_cast<double>(needed), workspace->device().id().c_str(),
                     1e-9 * static_cast<double>(free));
       throw InputError(text);

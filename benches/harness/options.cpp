@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "backends/error.h"
+#include "benches/model/file_weights.h"
 
 namespace membound {
 namespace {
@@ -31,10 +32,10 @@ Number number(const std::string& flag, const std::string& text, Number low, Numb
   return value;
 }
 
-std::vector<std::string> split(const std::string& text) {
+std::vector<std::string> split(const std::string& text, char separator = ',') {
   std::vector<std::string> parts;
   std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
   return parts;
 }
 
@@ -42,6 +43,14 @@ std::vector<int64_t> numbers(const std::string& flag, const std::string& text, i
   std::vector<int64_t> values;
   for (const auto& part : split(text)) values.push_back(number<int64_t>(flag, part, 1, high));
   if (values.empty()) throw InputError(flag + ": expected numbers with commas between them");
+  return values;
+}
+
+std::vector<int32_t> tokens(const std::string& text) {
+  std::vector<int32_t> values;
+  for (const auto& part : split(text)) {
+    values.push_back(number<int32_t>("--prompt", part, 0, 1 << 24));
+  }
   return values;
 }
 
@@ -76,6 +85,13 @@ const std::map<std::string, Profile>& profiles() {
   return all;
 }
 
+std::string one_of(const std::string& flag, const std::string& text,
+                   const std::vector<std::string>& choices) {
+  std::map<std::string, std::string> same;
+  for (const auto& choice : choices) same.emplace(choice, choice);
+  return one_of(flag, text, same);
+}
+
 void apply_profile(Options& options) {
   const Profile& profile = one_of("--profile", options.profile, profiles());
   options.batches = profile.batches;
@@ -94,18 +110,30 @@ const std::map<std::string, Setter>& setters() {
       {"--catalogue", [](Options& o, const std::string& v) { o.catalogue_folder = v; }},
       {"--model", [](Options&, const std::string&) {}},  // read last: it needs the catalogue
       {"--suite", [](Options&, const std::string&) {}},
-      {"--dtype",
-       [](Options& o, const std::string& v) {
-         o.dtype =
-             one_of<std::string>("--dtype", v, {{"bf16", "bf16"}, {"f16", "f16"}, {"f32", "f32"}});
-       }},
+      {"--dtype", [](Options&, const std::string&) {}},  // the two settle the types together
+      {"--cache", [](Options&, const std::string&) {}},
       {"--batch",
        [](Options& o, const std::string& v) { o.batches = numbers("--batch", v, 4096); }},
       {"--context",
        [](Options& o, const std::string& v) { o.contexts = numbers("--context", v, 1 << 20); }},
       {"--prefill",
        [](Options& o, const std::string& v) { o.prefills = numbers("--prefill", v, 1 << 17); }},
+      {"--generate",
+       [](Options& o, const std::string& v) {
+         o.action = Action::kGenerate;
+         o.generate = number<int64_t>("--generate", v, 0, 1 << 20);
+       }},
+      {"--prompt",
+       [](Options& o, const std::string& v) {
+         for (const auto& sequence : split(v, ';')) o.prompts.push_back(tokens(sequence));
+       }},
+      {"--logits", [](Options& o, const std::string& v) { o.logits_out = v; }},
       {"--device", [](Options& o, const std::string& v) { o.devices = split(v); }},
+      {"--describe",
+       [](Options& o, const std::string& v) {
+         o.action = Action::kDescribe;
+         o.describe = v;
+       }},
       {"--out", [](Options& o, const std::string& v) { o.out = v; }},
       {"--backends", [](Options& o, const std::string& v) { o.backends_folder = v; }},
       {"--relative-error",
@@ -179,6 +207,36 @@ std::string value_of(int argc, char** argv, const std::string& flag, const std::
   return fallback;
 }
 
+Types types_from(int argc, char** argv) {
+  const std::string dtype =
+      one_of("--dtype", value_of(argc, argv, "--dtype", "bf16"), stored_types());
+  const std::string cache = value_of(argc, argv, "--cache", default_cache(dtype));
+  return types_of(dtype, one_of("--cache", cache, cache_types()));
+}
+
+// Shape and types are the file's, but for the cache.
+void take_weights(int argc, char** argv, const std::string& path, Options& options) {
+  options.weights = open_weights(path);
+  options.model = options.weights->shape();
+  const std::string cache =
+      one_of("--cache", value_of(argc, argv, "--cache", "f16"), cache_types());
+  options.types = file_types(*options.weights, cache, path);
+  const std::string dtype = value_of(argc, argv, "--dtype", options.types.weights);
+  if (dtype != options.types.weights) {
+    throw InputError("--dtype=" + dtype + ": " + path + " holds " + options.types.weights +
+                     "; leave --dtype out");
+  }
+}
+
+void take_model(int argc, char** argv, Options& options) {
+  options.types = types_from(argc, argv);
+  const std::string model = value_of(argc, argv, "--model", "");
+  if (model.empty()) return;
+  if (names_weights(model)) return take_weights(argc, argv, model, options);
+  options.model = read_shape(model, options.catalogue_folder);
+  check_types(*options.model, options.types);
+}
+
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
@@ -189,7 +247,8 @@ Options parse_options(int argc, char** argv) {
   options.suite = one_of("--suite", value_of(argc, argv, "--suite", "all"), suites());
   apply_profile(options);
   for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
+    std::string argument = argv[i];
+    if (argument == "--describe" && i + 1 < argc) argument += std::string("=") += argv[++i];
     const auto [flag, value] = split_flag(argument);
     refuse(flag);
     if (const auto action = actions().find(argument); action != actions().end()) {
@@ -204,9 +263,7 @@ Options parse_options(int argc, char** argv) {
     }
   }
   if (options.max_samples < options.min_samples) options.max_samples = options.min_samples;
-  if (const std::string model = value_of(argc, argv, "--model", ""); !model.empty()) {
-    options.model = read_shape(model, options.catalogue_folder);
-  }
+  take_model(argc, argv, options);
   return options;
 }
 
@@ -215,10 +272,17 @@ std::string usage() {
 
   --list                 backends, devices and benches as JSON
   --print-work           bytes and flops of each launch of the model's steps as JSON; allocates nothing
+  --describe FILE        weights of a .gguf, or of safetensors with their config.json, as JSON
   --check                check every bench's result, time nothing
+  --generate=N --prompt=1,2,3;4,5,6 [--logits=FILE]
+                         N greedy tokens after the prompt of each sequence (all of one length) as
+                         JSON; FILE gets raw f32 logits [sequence][position][vocabulary]: after each
+                         token of the prompt and each generated one but the last
   --suite=ceilings|steps|all
   --profile=quick|standard|full
-  --model=ID|CONFIG.JSON --dtype=bf16|f16|f32 --batch=1,4 --context=128 --prefill=128
+  --model=ID|CONFIG.JSON|FILE.gguf|FOLDER --batch=1,4 --context=128 --prefill=128
+  --dtype=f32|f16|bf16|q8_0|q4_0  of all matrices
+  --cache=f32|f16|bf16   of keys and values; default: the dtype, f16 for quantised ones and files
   --device=cpu:0,...     default: every device found
   --out=FILE             journal (JSON Lines), appended to as samples come
   --backends=DIR         modules; default: backends/ beside this program

@@ -3,15 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "benches/model/shape.h"
+#include "benches/model/types.h"
+#include "benches/model/weights_file.h"
 
 namespace membound {
 
-enum class Action { kMeasure, kList, kPrintWork, kCheck, kVersion, kHelp };
+enum class Action { kMeasure, kList, kPrintWork, kDescribe, kCheck, kGenerate, kVersion, kHelp };
 enum class Suite { kCeilings, kSteps, kAll };
 
 struct Options {
@@ -21,13 +24,19 @@ struct Options {
   std::vector<std::string> devices;  // empty: every one
   std::string backends_folder;
   std::string catalogue_folder;
-  std::string out;  // journal; empty: none
+  std::string out;       // journal; empty: none
+  std::string describe;  // file of weights
 
   std::optional<Shape> model;
-  std::string dtype = "bf16";
+  std::shared_ptr<const WeightsFile> weights;  // the model's; null: random ones of its shapes
+  Types types = types_of("bf16");
   std::vector<int64_t> batches;
   std::vector<int64_t> contexts;
   std::vector<int64_t> prefills;  // tokens
+
+  int64_t generate = 0;                       // tokens of each sequence
+  std::vector<std::vector<int32_t>> prompts;  // one a sequence, of equal length
+  std::string logits_out;                     // raw f32; empty: none
 
   double sample_seconds = 0.02;  // shortest sample
   double relative_error = 0.01;  // of the median, at which a bench has converged

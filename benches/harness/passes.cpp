@@ -85,7 +85,8 @@ size_t run_pass(Runner& runner, std::vector<std::unique_ptr<Entry>>& entries, in
 
 void initialize(const Options& options) {
   // Google Benchmark keeps a pointer to the program's name.
-  static std::vector<std::string> text = {"membound-bench", "--benchmark_enable_random_interleaving=true"};
+  static std::vector<std::string> text = {"membound-bench",
+                                          "--benchmark_enable_random_interleaving=true"};
   text.insert(text.end(), options.benchmark_arguments.begin(), options.benchmark_arguments.end());
   std::vector<char*> arguments;
   for (auto& argument : text) arguments.push_back(argument.data());

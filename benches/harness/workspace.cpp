@@ -12,9 +12,14 @@ constexpr int64_t kMegabyte = int64_t{1} << 20;
 
 int64_t largest_weight_bytes(const Options& options) {
   if (!options.model) return 0;
+  // More tokens touch more experts.
+  int64_t rows = 1;
+  for (const auto& counts : {options.batches, options.prefills}) {
+    for (const int64_t count : counts) rows = std::max(rows, count);
+  }
   int64_t largest = 0;
-  for (const auto& op : step_ops(*options.model, options.dtype, {StepSpec::kDecode, 1, 1})) {
-    largest = std::max(largest, op.work.bytes_read);
+  for (const auto& op : step_ops(*options.model, options.types, {StepSpec::kDecode, rows, 1})) {
+    if (op.name != "attention") largest = std::max(largest, op.work.bytes_read);
   }
   return largest;
 }

@@ -11,6 +11,7 @@ namespace membound {
 namespace {
 
 constexpr double kTheta = 10000;
+constexpr double kEpsilon = 1e-6;
 
 Shape shape_of(const Heads& h) {
   Shape shape{};
@@ -21,9 +22,25 @@ Shape shape_of(const Heads& h) {
   return shape;
 }
 
+// Norms the `heads` heads at `begin`.
+void norm_heads(reference::Vector& token, int64_t begin, int64_t heads,
+                const reference::Vector& weight) {
+  const auto first = token.begin() + begin;
+  const reference::Vector x(first, first + heads * static_cast<int64_t>(weight.size()));
+  const auto normed = reference::rmsnorm(x, weight, heads, kEpsilon);
+  std::copy(normed.begin(), normed.end(), first);
+}
+
+reference::Vector widened(const Device& device, const Buffer& buffer) {
+  const auto host = device.to_host<float>(buffer.data(), buffer.bytes() / 4);
+  return {host.begin(), host.end()};
+}
+
 // Output rows [rows][heads * d] of the newest tokens; `qkv` holds every token of every sequence,
-// [batch][context][columns], before rotation.
-reference::Vector expected_output(const Heads& h, const std::vector<float>& qkv) {
+// [batch][context][columns], before norms and rotation.
+reference::Vector expected_output(const Heads& h, const std::vector<float>& qkv,
+                                  const reference::Vector& q_norm,
+                                  const reference::Vector& k_norm) {
   const int64_t q = h.heads * h.head_dim;
   const int64_t kv = h.kv_heads * h.head_dim;
   reference::Vector out;
@@ -32,6 +49,10 @@ reference::Vector expected_output(const Heads& h, const std::vector<float>& qkv)
     for (int64_t t = 0; t < h.context; ++t) {
       const auto* row = qkv.data() + (b * h.context + t) * h.qkv_columns();
       reference::Vector token(row, row + h.qkv_columns());
+      if (h.qk_norm) {
+        norm_heads(token, 0, h.heads, q_norm);
+        norm_heads(token, q, h.kv_heads, k_norm);
+      }
       reference::rope(token.data(), h.heads + h.kv_heads, h.head_dim, t, kTheta);
       for (int64_t i = 0; i < kv; ++i) {
         keys.push_back(reference::round_to(token[q + i], h.dtype));
@@ -60,7 +81,7 @@ std::vector<float> slice(const Heads& h, const std::vector<float>& all, int64_t 
 }  // namespace
 
 int64_t Heads::cache_bytes() const {
-  return batch * kv_heads * capacity() * head_dim * element_bytes(dtype);
+  return stored_bytes(dtype, batch * kv_heads * capacity() * head_dim);
 }
 
 Heads heads_of(const Device& device, const Case& c) {
@@ -71,7 +92,8 @@ Heads heads_of(const Device& device, const Case& c) {
           .heads = integer(c, "heads"),
           .kv_heads = integer(c, "kv_heads"),
           .head_dim = integer(c, "head_dim"),
-          .splits = 1};
+          .splits = 1,
+          .qk_norm = integer_or_zero(c, "qk_norm") != 0};
   if (h.context == 0) h.context = std::max<int64_t>(h.tokens, 128);
   const StepSpec step{h.tokens == 1 ? StepSpec::kDecode : StepSpec::kPrefill, h.batch, h.context};
   h.splits = attention_splits(device, step, shape_of(h));
@@ -82,6 +104,8 @@ HeadsBuffers::HeadsBuffers(const Device& device, const Heads& h)
     : qkv(random_floats(device, h.rows() * h.qkv_columns(), 61)),
       state(device.alloc(sizeof(StepState))),
       frequencies(rope_frequencies(device, shape_of(h))),
+      q_norm(random_floats(device, h.head_dim, 63)),
+      k_norm(random_floats(device, h.head_dim, 64)),
       out(device.alloc(h.rows() * h.heads * h.head_dim * 4)),
       scratch(
           device.alloc(attention_scratch_bytes(h.batch, h.tokens, h.heads, h.head_dim, h.splits))) {
@@ -91,21 +115,23 @@ HeadsBuffers::HeadsBuffers(const Device& device, const Heads& h)
 
 std::vector<Buffer> HeadsBuffers::take() && {
   std::vector<Buffer> all;
-  for (Buffer* buffer : {&qkv, &state, &frequencies, &out, &scratch}) {
+  for (Buffer* buffer : {&qkv, &state, &frequencies, &q_norm, &k_norm, &out, &scratch}) {
     all.push_back(std::move(*buffer));
   }
   return all;
 }
 
 Args HeadsBuffers::args(const Heads& h, bool attention, Operand keys, Operand values) const {
-  return {.buffer = {{qkv.data()},
-                     keys,
-                     values,
-                     {state.data()},
-                     {attention ? out.data() : frequencies.data()},
-                     {scratch.data()}},
-          .n = {h.batch, h.tokens, h.heads, h.kv_heads, h.head_dim, h.capacity(), h.splits},
-          .scalar = {1 / std::sqrt(static_cast<double>(h.head_dim))}};
+  Args args{.buffer = {{qkv.data()}, keys, values, {state.data()}},
+            .n = {h.batch, h.tokens, h.heads, h.kv_heads, h.head_dim, h.capacity(), h.splits},
+            .scalar = {1 / std::sqrt(static_cast<double>(h.head_dim)), kEpsilon}};
+  args.buffer[4] = {attention ? out.data() : frequencies.data()};
+  if (attention) args.buffer[5] = {scratch.data()};
+  if (!attention && h.qk_norm) {
+    args.buffer[5] = {q_norm.data()};
+    args.buffer[6] = {k_norm.data()};
+  }
+  return args;
 }
 
 Check check_heads(const Device& device, Heads h) {
@@ -140,8 +166,9 @@ Check check_heads(const Device& device, Heads h) {
   // One rounding of a key may differ from the reference's where f32 rotation lands beside a tie,
   // hence the wider bounds.
   const double bound = h.dtype == "bf16" ? 2e-3 : h.dtype == "f16" ? 3e-4 : 1e-5;
-  return compare("append and attend against float64, error over the largest", bound, out,
-                 expected_output(h, qkv));
+  return compare(
+      "append and attend against float64, error over the largest", bound, out,
+      expected_output(h, qkv, widened(device, buffers.q_norm), widened(device, buffers.k_norm)));
 }
 
 }  // namespace membound

@@ -26,6 +26,7 @@ struct Heads {
   int64_t kv_heads;
   int64_t head_dim;
   int64_t splits;
+  bool qk_norm;
 
   int64_t rows() const { return batch * tokens; }
   int64_t capacity() const { return (context + 15) / 16 * 16; }
@@ -35,13 +36,13 @@ struct Heads {
 
 Heads heads_of(const Device& device, const Case& c);
 
-// Buffers of both kernels: qkv, state, frequencies, output, scratch.
+// Buffers of both kernels: qkv, state, frequencies, norms of queries and keys, output, scratch.
 struct HeadsBuffers {
   HeadsBuffers(const Device& device, const Heads& heads);
   std::vector<Buffer> take() &&;
   Args args(const Heads& heads, bool attention, Operand keys, Operand values) const;
 
-  Buffer qkv, state, frequencies, out, scratch;
+  Buffer qkv, state, frequencies, q_norm, k_norm, out, scratch;
 };
 
 // Appends a whole context token by token group, attends with the newest tokens, and compares with

@@ -28,13 +28,13 @@ Check check_matmul(const Device& device, const Launch& launch, const std::string
   const auto x_single = device.to_host<float>(launch.args.buffer[1].data, m * k);
   const reference::Vector x(x_single.begin(), x_single.end());
   const reference::Vector x_rounded = reference::round_all(x, "bf16");
-  const int64_t row_bytes = k * element_bytes(dtype);
+  const int64_t row_bytes = stored_bytes(dtype, k);
   const auto* weights = static_cast<const char*>(launch.args.buffer[0].data);
   std::vector<float> got;
   std::vector<double> exact, rounded, size;
   for (const int64_t row : sampled_rows(n)) {
     const auto w =
-        reference::widen(device.to_host<uint8_t>(weights + row * row_bytes, row_bytes), dtype);
+        reference::widen(device.to_host<uint8_t>(weights + row * row_bytes, row_bytes), dtype, k);
     const auto column = reference::matmul(x, w, m, 1, k);
     const auto column_rounded = reference::matmul(x_rounded, w, m, 1, k);
     for (int64_t i = 0; i < m; ++i) {
@@ -59,7 +59,7 @@ Prepared prepare(Workspace& workspace, const std::string& name, const Case& c) {
   const int64_t m = integer(c, "m");
   const int64_t n = integer(c, "n");
   const int64_t k = integer(c, "k");
-  const int64_t stride = (n * k * element_bytes(c.dtype) + 63) / 64 * 64;
+  const int64_t stride = (n * stored_bytes(c.dtype, k) + 63) / 64 * 64;
   MEMBOUND_CHECK(stride <= workspace.pool_bytes(), "the weights don't fit the pool");
   Prepared prepared;
   prepared.kernel = name + "/" + c.dtype;

@@ -28,7 +28,7 @@ std::vector<Op> model_ops(const Workspace& workspace, const std::string& name,
   std::vector<Op> distinct;
   std::set<std::string> seen;
   for (const StepSpec& step : steps) {
-    for (Op& op : step_ops(*options.model, options.dtype, step)) {
+    for (Op& op : step_ops(*options.model, options.types, step)) {
       if (op.bench == name && seen.insert(bench_name(op)).second) distinct.push_back(std::move(op));
     }
   }

@@ -13,7 +13,7 @@ int64_t step_need_bytes(const Workspace& workspace, StepSpec::Phase phase);
 
 // A small transformer with the shape's head size and grouping: prefill, then decode with a growing
 // context, logits against the float64 reference at each step. Several sequences.
-Check check_transformer(const Device& device, const Shape& shape, const std::string& dtype);
+Check check_transformer(const Device& device, const Shape& shape, const Types& types);
 
 Bench step_bench(const std::string& name, const std::string& question, StepSpec::Phase phase);
 

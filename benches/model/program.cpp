@@ -6,84 +6,39 @@
 
 #include "benches/harness/workspace.h"
 #include "benches/inference/attention/scratch.h"
+#include "benches/inference/experts/plan.h"
 
 namespace membound {
 namespace {
 
 constexpr int64_t kCacheBlock = 16;  // tokens
 
-// Keeps activations near one: elements are about 0.31 in root mean square, see random_bits.h. f16
-// would lose the smallest of them below 2^-6.
-double weight_scale(int64_t fan_in) {
-  const double exponent =
-      std::round(std::log2(1 / (0.31 * std::sqrt(static_cast<double>(fan_in)))));
-  return std::exp2(std::max(exponent, -6.0));
-}
-
-Buffer random_buffer(const Device& device, int64_t count, const std::string& dtype, uint64_t seed,
-                     double scale) {
-  Buffer buffer = device.alloc(count * element_bytes(dtype));
-  fill_random(device, buffer.data(), count, dtype, seed, scale);
-  return buffer;
-}
-
-reference::Vector widened(const Device& device, const Buffer& buffer, const std::string& dtype) {
-  return reference::widen(device.to_host<uint8_t>(buffer.data(), buffer.bytes()), dtype);
+// Any tokens, and no two alike while there are enough: equal ones would touch equal experts.
+std::vector<int32_t> spread_tokens(int64_t count, int64_t vocab) {
+  std::vector<int32_t> tokens(count);
+  for (int64_t i = 0; i < count; ++i) {
+    tokens[i] = static_cast<int32_t>((1 + i * 2654435761) % vocab);
+  }
+  return tokens;
 }
 
 }  // namespace
 
-DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const std::string& dtype) {
-  uint64_t seed = 100;
-  const auto matrix = [&](int64_t rows, int64_t columns) {
-    return random_buffer(device, rows * columns, dtype, seed++, weight_scale(columns));
-  };
-  const auto norm = [&] { return random_buffer(device, s.hidden, "f32", seed++, 2.0); };
-  embedding = matrix(s.vocab, s.hidden);
-  if (!s.tied) own_head = matrix(s.vocab, s.hidden);
-  final_norm = norm();
-  for (int64_t i = 0; i < s.layers; ++i) {
-    Layer layer;
-    layer.attn_norm = norm();
-    layer.qkv = matrix(s.qkv_rows(), s.hidden);
-    layer.o = matrix(s.hidden, s.heads * s.head_dim);
-    layer.mlp_norm = norm();
-    layer.gate_up = matrix(2 * s.intermediate, s.hidden);
-    layer.down = matrix(s.hidden, s.intermediate);
-    layers.push_back(std::move(layer));
-  }
-}
-
-reference::Weights DeviceWeights::to_host(const Device& device, const std::string& dtype) const {
-  reference::Weights host;
-  host.embedding = widened(device, embedding, dtype);
-  host.head = widened(device, head(), dtype);
-  host.final_norm = widened(device, final_norm, "f32");
-  for (const auto& layer : layers) {
-    host.layers.push_back({.attn_norm = widened(device, layer.attn_norm, "f32"),
-                           .qkv = widened(device, layer.qkv, dtype),
-                           .o = widened(device, layer.o, dtype),
-                           .mlp_norm = widened(device, layer.mlp_norm, "f32"),
-                           .gate_up = widened(device, layer.gate_up, dtype),
-                           .down = widened(device, layer.down, dtype)});
-  }
-  return host;
-}
-
-DeviceCache::DeviceCache(const Device& device, const Shape& s, const std::string& dtype,
+DeviceCache::DeviceCache(const Device& device, const Shape& s, const Types& types,
                          int64_t sequences, int64_t tokens)
-    : capacity((tokens + kCacheBlock - 1) / kCacheBlock * kCacheBlock) {
-  const int64_t bytes = sequences * s.kv_heads * capacity * s.head_dim * element_bytes(dtype);
+    : capacity((tokens + kCacheBlock - 1) / kCacheBlock * kCacheBlock), dtype_(types.cache) {
+  const int64_t bytes = stored_bytes(dtype_, sequences * s.kv_heads * capacity * s.head_dim);
   for (int64_t i = 0; i < s.layers; ++i) {
     keys.push_back(device.alloc(bytes));
     values.push_back(device.alloc(bytes));
   }
 }
 
-void DeviceCache::fill(const Device& device, const std::string& dtype) {
+void DeviceCache::fill(const Device& device) {
   for (size_t i = 0; i < keys.size(); ++i) {
     for (const Buffer* buffer : {&keys[i], &values[i]}) {
-      fill_random(device, buffer->data(), buffer->bytes() / element_bytes(dtype), dtype, 50 + i);
+      const int64_t count = buffer->bytes() / stored_bytes(dtype_, 1);
+      fill_random(device, buffer->data(), count, dtype_, 50 + i);
     }
   }
 }
@@ -97,22 +52,26 @@ int64_t attention_splits(const Device& device, const StepSpec& step, const Shape
   return std::max<int64_t>(1, std::min(wanted, step.tokens / kShortestPart));
 }
 
-StepProgram::StepProgram(const Device& device, const Shape& shape, const std::string& dtype,
+StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& types,
                          const StepSpec& step, const DeviceWeights& weights,
                          const DeviceCache& cache)
-    : device_(device),
-      shape_(shape),
-      dtype_(dtype),
-      step_(step),
-      splits_(attention_splits(device, step, shape)) {
+    : device_(device), shape_(shape), step_(step), splits_(attention_splits(device, step, shape)) {
   const int64_t rows = step.rows();
   const auto floats = [&](int64_t count) { return device.alloc(count * 4); };
   x_ = floats(rows * shape.hidden);
   normed_ = floats(rows * shape.hidden);
   qkv_ = floats(rows * shape.qkv_rows());
   attended_ = floats(rows * shape.heads * shape.head_dim);
-  gate_up_ = floats(rows * 2 * shape.intermediate);
-  activated_ = floats(rows * shape.intermediate);
+  const int64_t pairs = rows * shape.mlps_per_token();
+  gate_up_ = floats(pairs * 2 * shape.inner());
+  activated_ = floats(pairs * shape.inner());
+  if (shape.experts > 0) {
+    routed_ = floats(rows * shape.experts);
+    plan_ = device.alloc(ExpertPlan::bytes(shape.experts, pairs));
+    expert_weights_ = floats(pairs);
+    expert_outputs_ = floats(pairs * shape.hidden);
+    counters_ = device.alloc(sizeof(ExpertCounters));
+  }
   logits_ = floats(step.batch * shape.vocab);
   tokens_ = device.alloc(rows * 4);
   chosen_ = device.alloc(step.batch * 4);
@@ -120,9 +79,9 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const std::st
   scratch_ = device.alloc(attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
                                                   shape.heads, shape.head_dim, splits_));
   frequencies_ = rope_frequencies(device, shape);
-  set_tokens(std::vector<int32_t>(rows, 1));
+  set_tokens(spread_tokens(rows, shape.vocab));
 
-  const auto ops = step_ops(shape, dtype, step);
+  const auto ops = step_ops(shape, types, step);
   int64_t last_attention = -1;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
@@ -141,7 +100,8 @@ Buffer rope_frequencies(const Device& device, const Shape& shape) {
   std::vector<float> host(shape.head_dim / 2);
   for (size_t i = 0; i < host.size(); ++i) {
     const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_dim);
-    host[i] = static_cast<float>(std::pow(shape.rope_theta, exponent));
+    const double factor = shape.rope_factors.empty() ? 1 : shape.rope_factors[i];
+    host[i] = static_cast<float>(std::pow(shape.rope_theta, exponent) / factor);
   }
   Buffer buffer = device.alloc(static_cast<int64_t>(host.size()) * 4);
   device.copy(buffer.data(), host.data(), buffer.bytes());
@@ -177,6 +137,9 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   }
   if (op.name == "qkv") return matmul(w->qkv, normed_, qkv_, rows, s.qkv_rows(), s.hidden, false);
   if (op.name == "o") return matmul(w->o, attended_, x_, rows, s.hidden, q, true);
+  if (s.experts > 0 && inside) {
+    if (const auto args = mixture_args(op, w)) return *args;
+  }
   if (op.name == "gate_up") {
     return matmul(w->gate_up, normed_, gate_up_, rows, 2 * s.intermediate, s.hidden, false);
   }
@@ -188,17 +151,20 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   if (op.name == "rope_append" || op.name == "attention") {
     Args args{.n = {step_.batch, step_.tokens_per_sequence(), s.heads, s.kv_heads, s.head_dim,
                     cache.capacity, splits_},
-              .scalar = {1 / std::sqrt(static_cast<double>(s.head_dim))}};
+              .scalar = {1 / std::sqrt(static_cast<double>(s.head_dim)), s.norm_epsilon}};
     args.buffer[0] = {qkv_.data()};
     args.buffer[1] = {cache.keys[op.layer].data()};
     args.buffer[2] = {cache.values[op.layer].data()};
     args.buffer[3] = {state_.data()};
-    args.buffer[4] = {op.name == "attention" ? attended_.data() : frequencies_.data()};
-    args.buffer[5] = {scratch_.data()};
+    const bool attends = op.name == "attention";
+    args.buffer[4] = {attends ? attended_.data() : frequencies_.data()};
+    args.buffer[5] = {attends ? scratch_.data() : w->q_norm.data()};
+    args.buffer[6] = {attends ? nullptr : w->k_norm.data()};
     return args;
   }
   if (op.name == "silu_mul") {
-    return {.buffer = {{gate_up_.data()}, {activated_.data()}}, .n = {rows, s.intermediate}};
+    return {.buffer = {{gate_up_.data()}, {activated_.data()}},
+            .n = {rows * s.mlps_per_token(), s.inner()}};
   }
   if (op.name == "argmax") {
     // A decode step feeds itself.
@@ -207,6 +173,45 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   }
   MEMBOUND_CHECK(op.name == "advance", "no launch for op " + op.name);
   return {.buffer = {{state_.data()}}};  // n is set by set_window
+}
+
+std::optional<Args> StepProgram::mixture_args(const Op& op, const DeviceWeights::Layer* w) const {
+  const Shape& s = shape_;
+  const int64_t rows = step_.rows();
+  const int64_t pairs = rows * s.experts_per_token;
+  const auto experts = [&](const Buffer& matrices, const Buffer& x, const Buffer& y, int64_t n,
+                           int64_t k, bool gather) {
+    return Args{.buffer = {{matrices.data()}, {x.data()}, {y.data()}, {plan_.data()}},
+                .n = {pairs, n, k, s.experts, gather ? 1 : 0}};
+  };
+  if (op.name == "router") {
+    return Args{.buffer = {{w->router.data()}, {normed_.data()}, {routed_.data()}},
+                .n = {rows, s.experts, s.hidden, 0}};
+  }
+  if (op.name == "route") {
+    return Args{
+        .buffer = {{routed_.data()}, {expert_weights_.data()}, {plan_.data()}, {counters_.data()}},
+        .n = {rows, s.experts, s.experts_per_token, s.norm_top_k ? 1 : 0}};
+  }
+  if (op.name == "gate_up") {
+    return experts(w->gate_up, normed_, gate_up_, 2 * s.inner(), s.hidden, true);
+  }
+  if (op.name == "down") {
+    return experts(w->down, activated_, expert_outputs_, s.hidden, s.inner(), false);
+  }
+  if (op.name != "combine") return std::nullopt;
+  return Args{
+      .buffer = {{expert_outputs_.data()}, {expert_weights_.data()}, {plan_.data()}, {x_.data()}},
+      .n = {rows, s.hidden, s.experts_per_token, s.experts}};
+}
+
+double StepProgram::take_experts_touched() {
+  if (shape_.experts == 0) return 0;
+  const auto now = device_.to_host<ExpertCounters>(counters_.data(), 1)[0];
+  const ExpertCounters none{};
+  device_.copy(counters_.data(), &none, sizeof none);
+  if (now.launches == 0) return 0;
+  return static_cast<double>(now.touched) / static_cast<double>(now.launches);
 }
 
 void StepProgram::set_window(int64_t position, int64_t start, int64_t limit) {
@@ -231,7 +236,9 @@ std::vector<float> StepProgram::logits() const {
 }
 
 int64_t StepProgram::activation_bytes(const Shape& s, const StepSpec& step) {
-  const int64_t row = 2 * s.hidden + s.qkv_rows() + s.heads * s.head_dim + 3 * s.intermediate;
+  const int64_t mixture = s.experts > 0 ? s.experts + s.experts_per_token * s.hidden : 0;
+  const int64_t row = 2 * s.hidden + s.qkv_rows() + s.heads * s.head_dim + mixture +
+                      3 * s.mlps_per_token() * s.inner();
   return 4 * (step.rows() * row + step.batch * s.vocab);
 }
 

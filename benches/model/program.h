@@ -1,50 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole prefill or decode step on a device as one program: random weights of the model's shapes,
-// a key-value cache, and the launches that the list of ops turns into.
+// A whole prefill or decode step on a device as one program: the model's weights, a key-value
+// cache, and the launches that the list of ops turns into.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "benches/model/reference.h"
+#include "benches/model/device_weights.h"
 #include "benches/model/steps.h"
 
 namespace membound {
 
-// Random weights on the device. One matrix a role: q, k and v rows together, gate and up together,
-// as engines that fuse those matmuls store them.
-class DeviceWeights {
- public:
-  struct Layer {
-    Buffer attn_norm, qkv, o, mlp_norm, gate_up, down;
-  };
-  DeviceWeights(const Device& device, const Shape& shape, const std::string& dtype);
-
-  Buffer embedding, final_norm;
-  Buffer own_head;  // empty where it is tied to the embedding
-  std::vector<Layer> layers;
-  const Buffer& head() const { return own_head.data() == nullptr ? embedding : own_head; }
-  // The host's copy in float64, for the reference.
-  reference::Weights to_host(const Device& device, const std::string& dtype) const;
-};
-
 // Keys and values of `sequences` sequences of up to `capacity` tokens, a buffer a layer each.
 class DeviceCache {
  public:
-  DeviceCache(const Device& device, const Shape& shape, const std::string& dtype, int64_t sequences,
+  DeviceCache(const Device& device, const Shape& shape, const Types& types, int64_t sequences,
               int64_t tokens);
   // Random contents, for contexts that nobody computed.
-  void fill(const Device& device, const std::string& dtype);
+  void fill(const Device& device);
 
   int64_t capacity;  // tokens of a sequence, a multiple of 16
   std::vector<Buffer> keys, values;
+
+ private:
+  std::string dtype_;
 };
 
 class StepProgram {
  public:
-  StepProgram(const Device& device, const Shape& shape, const std::string& dtype,
-              const StepSpec& step, const DeviceWeights& weights, const DeviceCache& cache);
+  StepProgram(const Device& device, const Shape& shape, const Types& types, const StepSpec& step,
+              const DeviceWeights& weights, const DeviceCache& cache);
 
   const std::vector<Launch>& launches() const { return launches_; }
   // The position of the newest token, and the one past the last that a step may go on to; the
@@ -55,20 +42,24 @@ class StepProgram {
   // What the last run chose for each sequence. Decode feeds it to the next run by itself.
   std::vector<int32_t> chosen() const;
   std::vector<float> logits() const;  // [batch][vocab]
+  // Experts of a layer that the runs since the last call touched, on average; 0 without a mixture.
+  double take_experts_touched();
   // All memory but weights and cache.
   static int64_t activation_bytes(const Shape& shape, const StepSpec& step);
 
  private:
   Args args_of(const Op& op, const DeviceWeights& weights, const DeviceCache& cache) const;
+  // None for the ops that a mixture shares with a dense MLP.
+  std::optional<Args> mixture_args(const Op& op, const DeviceWeights::Layer* w) const;
 
   const Device& device_;
   const Shape shape_;
-  const std::string dtype_;
   const StepSpec step_;
   int64_t splits_;
   std::vector<Launch> launches_;
   Buffer state_, tokens_, chosen_, frequencies_, scratch_;
   Buffer x_, normed_, qkv_, attended_, gate_up_, activated_, logits_;
+  Buffer routed_, plan_, expert_weights_, expert_outputs_, counters_;  // of a mixture
 };
 
 // Rotation frequencies of the pairs of a head: f32 [head_dim / 2].

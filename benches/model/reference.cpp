@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "benches/model/types.h"
+
 namespace membound::reference {
 
 namespace {
@@ -19,9 +21,33 @@ double half_value(uint32_t bits) {
   return (bits & 0x8000u) != 0 ? -magnitude : magnitude;
 }
 
+// A row at a time, as quantised.h lays them out.
+Vector widen_quantised(const std::vector<uint8_t>& bytes, const std::string& dtype,
+                       int64_t columns) {
+  const int64_t row_bytes = stored_bytes(dtype, columns);
+  const int64_t scales = row_bytes - columns / 32 * 2;
+  Vector values;
+  for (const uint8_t* row = bytes.data(); row < bytes.data() + bytes.size(); row += row_bytes) {
+    for (int64_t i = 0; i < columns; ++i) {
+      const uint8_t* scale = row + scales + i / 32 * 2;
+      double element = static_cast<int8_t>(row[i]);
+      if (dtype == "q4_0") {
+        const bool grouped = i < columns / 128 * 128;
+        const int64_t size = grouped ? 128 : 32;  // elements whose nibbles share bytes
+        const int64_t in = i % size;
+        const uint8_t pair = row[(i - in) / 2 + in % (size / 2)];
+        element = (in < size / 2 ? pair & 15 : pair >> 4) - 8;
+      }
+      values.push_back(half_value(scale[0] | static_cast<uint32_t>(scale[1]) << 8) * element);
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
-Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype) {
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns) {
+  if (is_quantised(dtype)) return widen_quantised(bytes, dtype, columns);
   const size_t size = dtype == "f32" ? 4 : 2;
   Vector values(bytes.size() / size);
   for (size_t i = 0; i < values.size(); ++i) {
@@ -75,11 +101,13 @@ Vector rmsnorm(const Vector& x, const Vector& weight, int64_t rows, double epsil
   return y;
 }
 
-void rope(double* x, int64_t heads, int64_t d, int64_t position, double theta) {
+void rope(double* x, int64_t heads, int64_t d, int64_t position, double theta,
+          const std::vector<float>& factors) {
   for (int64_t h = 0; h < heads; ++h) {
     for (int64_t i = 0; i < d / 2; ++i) {
-      const double angle = static_cast<double>(position) *
-                           std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
+      double angle = static_cast<double>(position) *
+                     std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
+      if (!factors.empty()) angle /= factors[i];
       double& a = x[h * d + i];
       double& b = x[h * d + i + d / 2];
       const double rotated = a * std::cos(angle) - b * std::sin(angle);
@@ -114,6 +142,37 @@ Vector attend(const double* q, const Vector& k, const Vector& v, int64_t context
 
 double silu(double x) { return x / (1 + std::exp(-x)); }
 
+std::vector<Choice> route(const Vector& logits, int64_t chosen, bool renormalises) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  std::vector<Choice> all;
+  double sum = 0;
+  for (const double logit : logits) {
+    all.push_back({static_cast<int64_t>(all.size()), std::exp(logit - largest)});
+    sum += all.back().weight;
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Choice& a, const Choice& b) { return a.weight > b.weight; });
+  all.resize(chosen);
+  if (renormalises) {
+    sum = 0;
+    for (const Choice& choice : all) sum += choice.weight;
+  }
+  for (Choice& choice : all) choice.weight /= sum;
+  return all;
+}
+
+namespace {
+
+// Matrix [n][k] number `index` of several that follow one another, times x.
+Vector project(const Vector& x, const Vector& matrix, int64_t n, bool rounds, int64_t index = 0) {
+  const auto k = static_cast<int64_t>(x.size());
+  const auto begin = matrix.begin() + index * n * k;
+  const Vector w(begin, begin + n * k);
+  return matmul(rounds ? round_all(x, "bf16") : x, w, 1, n, k);
+}
+
+}  // namespace
+
 Sequence::Sequence(const Shape& shape, const Weights& weights, const std::string& dtype)
     : shape_(shape), weights_(weights), dtype_(dtype), keys_(shape.layers), values_(shape.layers) {}
 
@@ -121,7 +180,17 @@ Vector Sequence::attention(int64_t layer, Vector qkv) {
   const int64_t d = shape_.head_dim;
   const int64_t q = shape_.heads * d;
   const int64_t kv = shape_.kv_heads * d;
-  rope(qkv.data(), shape_.heads + shape_.kv_heads, d, position_, shape_.rope_theta);
+  if (shape_.qk_norm) {
+    const auto& w = weights_.layers[layer];
+    const Vector queries(qkv.begin(), qkv.begin() + q);
+    const Vector keys(qkv.begin() + q, qkv.begin() + q + kv);
+    const Vector normed_q = rmsnorm(queries, w.q_norm, shape_.heads, shape_.norm_epsilon);
+    const Vector normed_k = rmsnorm(keys, w.k_norm, shape_.kv_heads, shape_.norm_epsilon);
+    std::copy(normed_q.begin(), normed_q.end(), qkv.begin());
+    std::copy(normed_k.begin(), normed_k.end(), qkv.begin() + q);
+  }
+  rope(qkv.data(), shape_.heads + shape_.kv_heads, d, position_, shape_.rope_theta,
+       shape_.rope_factors);
   for (int64_t i = 0; i < kv; ++i) {
     keys_[layer].push_back(round_to(qkv[q + i], dtype_));
     values_[layer].push_back(round_to(qkv[q + kv + i], dtype_));
@@ -130,28 +199,38 @@ Vector Sequence::attention(int64_t layer, Vector qkv) {
                 shape_.kv_heads, d);
 }
 
+Vector Sequence::mlp(int64_t layer, const Vector& normed, bool rounds) const {
+  const auto& w = weights_.layers[layer];
+  const int64_t inner = shape_.experts > 0 ? shape_.expert_intermediate : shape_.intermediate;
+  std::vector<Choice> experts = {{0, 1.0}};
+  if (shape_.experts > 0) {
+    experts = route(project(normed, w.router, shape_.experts, false), shape_.experts_per_token,
+                    shape_.norm_top_k);
+  }
+  Vector sum(shape_.hidden);
+  for (const Choice& choice : experts) {
+    const Vector gate_up = project(normed, w.gate_up, 2 * inner, rounds, choice.expert);
+    Vector activated(inner);
+    for (int64_t i = 0; i < inner; ++i) activated[i] = silu(gate_up[i]) * gate_up[inner + i];
+    const Vector out = project(activated, w.down, shape_.hidden, rounds, choice.expert);
+    for (int64_t i = 0; i < shape_.hidden; ++i) sum[i] += choice.weight * out[i];
+  }
+  return sum;
+}
+
 Vector Sequence::next(int64_t token, bool rounds) {
   const int64_t hidden = shape_.hidden;
-  const int64_t inner = shape_.intermediate;
   const auto row = weights_.embedding.begin() + token * hidden;
   Vector x(row, row + hidden);
-  const auto project = [rounds](const Vector& in, const Vector& w, int64_t n) {
-    const auto k = static_cast<int64_t>(in.size());
-    return rounds ? matmul(round_all(in, "bf16"), w, 1, n, k) : matmul(in, w, 1, n, k);
-  };
   const auto add = [&x](const Vector& y) {
     for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
   };
   for (int64_t l = 0; l < shape_.layers; ++l) {
     const auto& w = weights_.layers[l];
     const Vector normed = rmsnorm(x, w.attn_norm, 1, shape_.norm_epsilon);
-    const Vector attended = attention(l, project(normed, w.qkv, shape_.qkv_rows()));
-    add(project(attended, w.o, hidden));
-    const Vector gate_up =
-        project(rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), w.gate_up, 2 * inner);
-    Vector activated(inner);
-    for (int64_t i = 0; i < inner; ++i) activated[i] = silu(gate_up[i]) * gate_up[inner + i];
-    add(project(activated, w.down, hidden));
+    const Vector attended = attention(l, project(normed, w.qkv, shape_.qkv_rows(), rounds));
+    add(project(attended, w.o, hidden, rounds));
+    add(mlp(l, rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), rounds));
   }
   ++position_;
   const Vector last = rmsnorm(x, weights_.final_norm, 1, shape_.norm_epsilon);

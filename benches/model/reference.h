@@ -14,26 +14,36 @@ namespace membound::reference {
 
 using Vector = std::vector<double>;
 
-// Elements of host memory that holds `dtype` ("f32", "f16", "bf16").
-Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype);
-// The nearest value that `dtype` can hold (ties to even).
+// Elements of host memory that holds rows of `columns` elements of `dtype`.
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns);
+// The nearest value that `dtype` ("f32", "f16", "bf16") can hold (ties to even).
 double round_to(double value, const std::string& dtype);
 Vector round_all(Vector values, const std::string& dtype);
 
 // x[m][k] times w[n][k] transposed: [m][n].
 Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k);
 Vector rmsnorm(const Vector& x, const Vector& weight, int64_t rows, double epsilon);
-// Rotates each head of `x` (one token, head_dim values a head) for `position`, pairs (i, i + d/2).
-void rope(double* x, int64_t heads, int64_t head_dim, int64_t position, double theta);
+// Rotates each head of `x` (one token, head_dim values a head) for `position`, pairs (i, i + d/2),
+// whose frequencies `factors` divide where there are any.
+void rope(double* x, int64_t heads, int64_t head_dim, int64_t position, double theta,
+          const std::vector<float>& factors = {});
 // One query token over `context` tokens: q[heads][d], k and v [context][kv_heads][d] -> [heads][d].
 Vector attend(const double* q, const Vector& k, const Vector& v, int64_t context, int64_t heads,
               int64_t kv_heads, int64_t head_dim);
 double silu(double x);
+// The `chosen` experts with the largest probabilities, softmax over all `logits`, largest first and
+// of equal ones the lowest; the probabilities of the chosen sum to 1 where it `renormalises`.
+struct Choice {
+  int64_t expert;
+  double weight;
+};
+std::vector<Choice> route(const Vector& logits, int64_t chosen, bool renormalises);
 
-// Weights as the programs lay them out: q, k and v rows in one matrix, gate and up rows in another.
+// Weights as the programs lay them out: q, k and v rows in one matrix, gate and up rows in another,
+// experts one after the other. What an architecture lacks is empty.
 struct Weights {
   struct Layer {
-    Vector attn_norm, qkv, o, mlp_norm, gate_up, down;
+    Vector attn_norm, qkv, q_norm, k_norm, o, mlp_norm, router, gate_up, down;
   };
   Vector embedding, final_norm, head;
   std::vector<Layer> layers;
@@ -49,6 +59,7 @@ class Sequence {
 
  private:
   Vector attention(int64_t layer, Vector qkv);
+  Vector mlp(int64_t layer, const Vector& normed, bool rounds) const;
 
   const Shape& shape_;
   const Weights& weights_;

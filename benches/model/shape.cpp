@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benches/model/shape.h"
 
+#include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -28,6 +30,10 @@ json read_json(const std::string& path) {
 bool present(const json& config, const char* key) {
   const auto found = config.find(key);
   return found != config.end() && !found->is_null();
+}
+
+bool is_type(const json& config, const char* model_type) {
+  return present(config, "model_type") && config.at("model_type") == model_type;
 }
 
 class Reader {
@@ -76,6 +82,7 @@ class Reader {
 };
 
 void refuse_other_architectures(const json& config, const std::string& where) {
+  const bool qwen3_moe = is_type(config, "qwen3_moe");
   const std::pair<const char*, const char*> others[] = {
       {"num_local_experts", "a mixture of experts"},
       {"num_experts", "a mixture of experts"},
@@ -83,13 +90,67 @@ void refuse_other_architectures(const json& config, const std::string& where) {
       {"kv_lora_rank", "latent attention (MLA)"},
   };
   for (const auto& [key, what] : others) {
+    if (qwen3_moe && std::string(key) == "num_experts") continue;
     if (present(config, key) && config.at(key).is_number() && config.at(key) > 0) {
-      throw InputError(where + ": " + what + " (" + key + ") can't be run; choose a dense model");
+      throw InputError(where + ": " + what + " (" + key +
+                       ") can't be run; choose a dense model or a qwen3_moe");
     }
   }
   if (present(config, "mlp_gated") && config.at("mlp_gated") == false) {
     throw InputError(where + ": an MLP without a gate can't be run; choose a gated model");
   }
+}
+
+// Experts in every layer; qwen3_moe configs can also ask for dense layers between.
+void read_experts(const json& config, const Reader& read, const std::string& where, Shape& shape) {
+  const bool between = present(config, "mlp_only_layers") && !config.at("mlp_only_layers").empty();
+  if (between || read.number("decoder_sparse_step", 1) != 1) {
+    throw InputError(where + ": dense layers among those with experts (mlp_only_layers, " +
+                     "decoder_sparse_step) can't be run");
+  }
+  shape.experts = read.number("num_experts", 0, 4096);
+  shape.experts_per_token = read.number("num_experts_per_tok", 0, 64);
+  if (shape.experts_per_token > shape.experts) {
+    throw InputError(where + ": num_experts_per_tok must be at most num_experts");
+  }
+  shape.expert_intermediate = read.number("moe_intermediate_size", 0);
+  shape.norm_top_k = read.flag("norm_topk_prob", false);
+}
+
+// Where transformers 5 keeps what rope_scaling and rope_theta were.
+const json* rope_scaling(const json& config) {
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    if (present(config, key) && config.at(key).is_object()) return &config.at(key);
+  }
+  return nullptr;
+}
+
+std::string rope_type(const json& scaling) {
+  const std::string where;
+  const Reader read(scaling, where);
+  const std::string type = read.text("rope_type");
+  return type.empty() ? read.text("type") : type;
+}
+
+// The factors of Llama 3.1: wavelengths within the original context stay, those beyond it are
+// `factor` times as long, and between the two they go from one to the other.
+std::vector<float> llama3_factors(const json& scaling, const std::string& where,
+                                  const Shape& shape) {
+  const Reader read(scaling, where);
+  const double factor = read.real("factor", 8);
+  const double low = read.real("low_freq_factor", 1);
+  const double high = read.real("high_freq_factor", 4);
+  const auto context =
+      static_cast<double>(read.number("original_max_position_embeddings", 8192, 1 << 30));
+  if (high <= low) throw InputError(where + ": high_freq_factor must be above low_freq_factor");
+  std::vector<float> factors(shape.head_dim / 2);
+  for (size_t i = 0; i < factors.size(); ++i) {
+    const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(shape.head_dim);
+    const double wavelength = 2 * M_PI * std::pow(shape.rope_theta, exponent);
+    const double kept = std::clamp((context / wavelength - low) / (high - low), 0.0, 1.0);
+    factors[i] = static_cast<float>(1 / (kept + (1 - kept) / factor));
+  }
+  return factors;
 }
 
 // The id becomes part of bench names, where '/' and ':' have a meaning.
@@ -106,9 +167,12 @@ std::vector<std::string> ignored_features(const json& config) {
   for (const char* key : {"attention_bias", "mlp_bias", "use_qk_norm"}) {
     if (present(config, key) && config.at(key) == true) ignored.emplace_back(key);
   }
-  for (const char* key : {"sliding_window", "rope_scaling"}) {
-    if (present(config, key)) ignored.emplace_back(key);
-  }
+  const bool unused =
+      present(config, "use_sliding_window") && config["use_sliding_window"] == false;
+  if (present(config, "sliding_window") && !unused) ignored.emplace_back("sliding_window");
+  const json* scaling = rope_scaling(config);
+  const std::string type = scaling == nullptr ? "default" : rope_type(*scaling);
+  if (type != "default" && type != "llama3") ignored.emplace_back("rope_scaling");
   return ignored;
 }
 
@@ -143,6 +207,14 @@ Shape shape_from_json(const json& whole, const std::string& where) {
       read.flag("tie_word_embeddings", Reader(whole, where).flag("tie_word_embeddings", gemma));
   shape.norm_epsilon = read.real("rms_norm_eps", 1e-5);
   shape.rope_theta = read.real("rope_theta", 10000.0);
+  shape.qk_norm = is_type(config, "qwen3") || is_type(config, "qwen3_moe");
+  if (is_type(config, "qwen3_moe")) read_experts(config, read, where, shape);
+  if (const json* scaling = rope_scaling(config)) {
+    shape.rope_theta = Reader(*scaling, where).real("rope_theta", shape.rope_theta);
+    if (rope_type(*scaling) == "llama3") {
+      shape.rope_factors = llama3_factors(*scaling, where, shape);
+    }
+  }
   shape.ignored = ignored_features(config);
   return shape;
 }
@@ -181,6 +253,10 @@ json to_json(const Shape& shape) {
           {"head_dim", shape.head_dim},
           {"vocab_size", shape.vocab},
           {"tie_word_embeddings", shape.tied},
+          {"qk_norm", shape.qk_norm},
+          {"experts", shape.experts},
+          {"experts_per_token", shape.experts_per_token},
+          {"expert_intermediate", shape.expert_intermediate},
           {"ignored", shape.ignored}};
 }
 

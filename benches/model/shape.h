@@ -30,14 +30,18 @@ struct Shape {
   std::vector<std::string> ignored;  // features of the config that the programs leave out
 
   int64_t qkv_rows() const { return (heads + 2 * kv_heads) * head_dim; }
+  // Of an MLP, be it a layer's only one or an expert.
+  int64_t inner() const { return experts > 0 ? expert_intermediate : intermediate; }
+  int64_t mlps() const { return experts > 0 ? experts : 1; }
+  int64_t mlps_per_token() const { return experts > 0 ? experts_per_token : 1; }
 };
 
 // `model` is a path of a config.json (Hugging Face) or an id of the catalogue, models.json in
 // `catalogue_folder`. Throws InputError with one line.
 Shape read_shape(const std::string& model, const std::string& catalogue_folder);
 
-// Throws InputError if a number is missing or out of bounds, or the architecture is none of the
-// dense, gated, grouped-query kind that the programs are.
+// Throws InputError if a number is missing or out of bounds, or the architecture is none that the
+// programs are: gated MLPs, dense or of experts as in qwen3_moe, and grouped-query attention.
 Shape shape_from_json(const nlohmann::json& config, const std::string& where);
 
 nlohmann::json to_json(const Shape& shape);

@@ -29,9 +29,21 @@ Tolerance = Annotated[
         help="Exit with 1 when a residual of the finest tier (K, else C, else P) is larger.",
     ),
 ]
-Dtype = Annotated[str, typer.Option(help="Weights and KV cache: bf16, f16 or f32.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        help="All matrices: f32, f16, bf16, q8_0 or q4_0; default: bf16. A file has its own."
+    ),
+]
+Cache = Annotated[
+    str | None,
+    typer.Option(help="Keys and values: f32, f16 or bf16; default: the dtype, else f16."),
+]
 Model = Annotated[
-    str, typer.Option(help="Catalogue id, or the path of a Hugging Face config.json.")
+    str,
+    typer.Option(
+        help="Catalogue id, Hugging Face config.json, or weights: .gguf, folder of safetensors."
+    ),
 ]
 
 
@@ -41,7 +53,8 @@ def run(
     profile: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
     device: Annotated[str | None, typer.Option(help="Such as cpu:0; default: all.")] = None,
     model: Model = "Llama-3.2-1B",
-    dtype: Dtype = "bf16",
+    dtype: Dtype = None,
+    cache: Cache = None,
     batch: Annotated[str | None, typer.Option(help="Sequences, such as 1,4.")] = None,
     context: Annotated[str | None, typer.Option(help="Tokens in the cache at a decode.")] = None,
     prefill: Annotated[str | None, typer.Option(help="Tokens of a prefill.")] = None,
@@ -81,7 +94,9 @@ def run(
     else:
         points = batch, context, prefill
         papers = paper_bandwidth_GBps, paper_flops_GFLOPS
-        checked = options.check(profile, model, dtype, device, *points, stall_seconds, *papers)
+        checked = options.check(
+            profile, model, dtype, device, *points, stall_seconds, *papers, cache
+        )
         paths.bench_program()
         folder = paths.make_out(out or paths.default_out())
         record = Run(checked, folder).execute()
@@ -133,7 +148,8 @@ def list_(as_json: JsonFlag = False) -> None:
 def predict(
     machine: Annotated[str, typer.Option(help="A record: its folder, record.json or journal.")],
     model: Model = "Llama-3.2-1B",
-    dtype: Dtype = "bf16",
+    dtype: Dtype = None,
+    cache: Cache = None,
     batch: Annotated[int, typer.Option(min=1, max=1 << 20)] = 1,
     context: Annotated[int, typer.Option(min=1, max=1 << 24, help="Of a decode step.")] = 128,
     phase: Annotated[str, typer.Option(help="decode or prefill.")] = "decode",
@@ -143,20 +159,20 @@ def predict(
 ) -> None:
     """Predict one step of a model from a record's ceilings."""
     from membound import forecast, options, storage
-    from membound.model import shape, work
+    from membound.model import weights, work
 
-    options.check_dtype(dtype)
     if phase not in ("decode", "prefill"):
         raise UsageError(f"unknown phase '{phase}': give decode or prefill")
-    found_shape, _ = shape.load(model)
+    length = context if phase == "decode" else tokens
+    if weights.is_file_of(model):
+        step = weights.step(model, dtype, cache, phase, batch, length)
+    else:
+        found_shape, chosen, _ = options.settle_model(model, dtype, cache)
+        build = work.decode if phase == "decode" else work.prefill
+        step = build(found_shape, chosen, batch, length)
     if not Path(machine).exists():
         raise UsageError(f"machine '{machine}' is not a record: give the path of one")
     record = storage.load(machine)
-    step = (
-        work.decode(found_shape, dtype, batch, context)
-        if phase == "decode"
-        else work.prefill(found_shape, dtype, batch, tokens)
-    )
     found = forecast.single(record, step, device)
     if as_json:
         _print_json(found)
@@ -173,11 +189,46 @@ def compare(
     tolerance: Tolerance = None,
 ) -> None:
     """Show measured beside predicted, per tier, with verdicts."""
-    from membound import compare as comparing
-    from membound import storage
+    raise typer.Exit(_print_comparisons(_load_and_compare(records)[1], as_json, tolerance))
 
-    comparisons = [comparing.compare(storage.load(path), path) for path in records]
-    raise typer.Exit(_print_comparisons(comparisons, as_json, tolerance))
+
+def _load_and_compare(paths: list[str]) -> tuple[list[Any], list[Any]]:
+    """Records and their comparisons; engines' results stand beside ours where both are given."""
+    from membound import beside, storage
+    from membound import compare as comparing
+
+    records = [storage.load(path) for path in paths]
+    comparisons = [comparing.compare(r, path) for r, path in zip(records, paths, strict=True)]
+    beside.attach(records, comparisons)
+    return records, comparisons
+
+
+@app.command(name="import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="llama-bench, vllm, or hf: a CSV of any engine.")],
+    file: Annotated[Path, typer.Argument(help="What the engine wrote: JSON, JSON lines or CSV.")],
+    out: Annotated[Path, typer.Option(help="Folder of the record.")],
+    model: Annotated[
+        str | None, typer.Option(help="As our records name it; default: what the file says.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="Of the weights, such as bf16 or q8_0.")] = None,
+    device: Annotated[str | None, typer.Option(help="Such as cpu:0.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=1 << 20)] = None,
+    prompt: Annotated[int | None, typer.Option(min=1, max=1 << 24, help="Tokens.")] = None,
+    generated: Annotated[int | None, typer.Option(min=1, max=1 << 24, help="Tokens.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a record of what another engine measured; compare it together with one of ours."""
+    from membound import beside
+    from membound import compare as comparing
+    from membound.importing import write
+    from membound.importing.source import Given
+
+    given = Given(model, dtype, device, batch, prompt, generated)
+    record = write.import_file(kind, file, out, given)
+    comparison = comparing.compare(record, str(out))
+    beside.attach([record], [comparison])
+    raise typer.Exit(_print_comparisons([comparison], as_json, None))
 
 
 @app.command()
@@ -189,13 +240,10 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML page, and its charts as PNG files."""
-    from membound import compare as comparing
-    from membound import storage
     from membound.report import write
     from membound.report.subject import Source
 
-    loaded = [(storage.load(path), path) for path in records]
-    sources = [Source(record, comparing.compare(record, path)) for record, path in loaded]
+    sources = [Source(*pair) for pair in zip(*_load_and_compare(records), strict=True)]
     print(f"report: {write.write(sources, out or write.default_folder(records))}")
 
 

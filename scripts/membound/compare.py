@@ -3,14 +3,15 @@
 
 import statistics as plain
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from membound import ceilings_json, claims, limits, predict, quality, verdicts
+from membound import ceilings_json, claims, experts, limits, predict, quality, verdicts
 from membound.model import machine
 from membound.model.machine import Ceilings
 from membound.model.saturation import saturation
 from membound.model.shape import Shape
+from membound.model.types import Types
 from membound.model.work import Step, decode, prefill
 from membound.record import (
     TIERS,
@@ -33,7 +34,7 @@ def compare(record: Record, path: str) -> Comparison:
     predicted = _predictions(record, [_point(*key, m[0]) for key, m in steps.items()])
     devices = machine.ceilings(record)
     rows = [
-        _row(bench, measurements, predicted.get(_point(device, bench, measurements[0])), devices)
+        _row(record, bench, measurements, predicted, devices)
         for (device, bench), measurements in steps.items()
     ]
     rows.sort(key=lambda r: (r.device, r.phase, r.dtype, r.batch, r.context))
@@ -85,7 +86,8 @@ def merge(comparisons: Sequence[Comparison]) -> dict[str, Any]:
         "residuals": {tier: residuals(rows, tier).model_dump() for tier in TIERS},
         "rows": [row.model_dump() for row in rows],
         "verdicts": [f"{c.record}: {text}" for c in comparisons for text in c.verdicts],
-        "ceilings": comparisons[0].ceilings,
+        "ceilings": next((c.ceilings for c in comparisons if c.rows), comparisons[0].ceilings),
+        "engines": [row.model_dump() for c in comparisons for row in c.engines],
         "records": [c.model_dump() for c in comparisons],
     }
 
@@ -102,30 +104,40 @@ def _predictions(record: Record, measured: list[Point]) -> dict[Point, Predicted
     if prediction is None and record.model is not None and measured:
         shape = Shape.from_record(record.model)
         wanted = dict.fromkeys(point[1:] for point in measured)
-        prediction = predict.predict_steps(record, [_step(shape, *point) for point in wanted])
+        steps = [_step(record, shape, *point) for point in wanted]
+        prediction = predict.predict_steps(record, steps)
     if prediction is None:
         return {}
     return {(s.device, s.phase, s.dtype, s.batch, s.context): s for s in prediction.steps}
 
 
-def _step(shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
+def _step(record: Record, shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
     build = decode if phase == "decode" else prefill
-    return build(shape, dtype, batch, context)
+    return build(shape, Types.from_settings(record.settings, dtype), batch, context)
 
 
 def _row(
+    record: Record,
     bench: str,
     measurements: list[Measurement],
-    predicted: PredictedStep | None,
+    predictions: Mapping[Point, PredictedStep],
     devices: dict[str, Ceilings],
 ) -> Row:
     first = measurements[0]
-    device, phase, dtype, batch, context = _point(first.device, bench, first)
+    point = _point(first.device, bench, first)
+    device, phase, dtype, batch, context = point
+    predicted = predictions.get(point)
     summary = summarise(machine.seconds_of(measurements))
     tokens = batch * (1 if phase == "decode" else context)
     rates = predicted.tokens_per_s if predicted else dict.fromkeys(TIERS)
     measured = tokens / summary.median
-    achieved = (first.work.bytes_read + first.work.bytes_written) / summary.median
+    shape = Shape.from_record(record.model) if record.model else None
+    touched = experts.counted(
+        measurements, shape, Types.from_settings(record.settings, dtype), tokens
+    )
+    moved = first.work.bytes_read + first.work.bytes_written
+    achieved = (moved + (touched.beyond_work_bytes if touched else 0)) / summary.median
+    by_class = predicted.bytes_by_class if predicted else {}
     ceiling = devices[device].read_rate if device in devices else None
     low, high = summary.interval95
     quiet = quality.undisturbed_seconds(measurements)
@@ -143,11 +155,15 @@ def _row(
         residual_pct={t: (measured / r - 1) * 100 if (r := rates[t]) else None for t in TIERS},
         shares=predicted.shares if predicted else None,
         seconds=summary.median,
+        time_to_first_token_seconds=summary.median if phase == "prefill" else None,
+        time_per_output_token_seconds=summary.median if phase == "decode" else None,
         interval95=(tokens / high, tokens / low),
         interval_basis=summary.basis,
         achieved_GBps=achieved / 1e9,
         read_ceiling_fraction=achieved / ceiling if ceiling else None,
         counted_ratio=machine.counted_ratio(measurements),
+        bytes_per_token={kind: count / tokens for kind, count in by_class.items()},
+        experts=touched,
         claim_gap=claims.gap(summary.median, predicted),
         undisturbed=tokens / quiet if quiet else None,
         doubts=quality.doubts(measurements, "this step"),

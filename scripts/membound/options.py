@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from membound.errors import UsageError
-from membound.model import paper, work
+from membound.model import paper, types, weights, work
 from membound.model import shape as shapes
 from membound.model.shape import Shape
+from membound.model.types import Types
 
 PAPER_FLAGS = {  # what the record calls them, and the command line
     "paper_bandwidth_GBps": "paper-bandwidth",
     "paper_flops_GFLOPS": "paper-flops",
 }
-SETTLED = ("profile", "model", "dtype", "device", "batch", "context", "prefill",
+SETTLED = ("profile", "model", "dtype", "cache", "device", "batch", "context", "prefill",
            *PAPER_FLAGS)  # fmt: skip
 MOST = 1 << 20  # tokens or sequences: more is a typing error
 
@@ -49,7 +50,7 @@ class RunOptions:
     points: Profile
     shape: Shape
     model_argument: str
-    dtype: str
+    types: Types
     device: str | None
     stall_seconds: float
     paper_bandwidth_GBps: float | None = None
@@ -60,7 +61,8 @@ class RunOptions:
         flags = {
             "profile": self.profile,
             "model": self.model_argument,
-            "dtype": self.dtype,
+            "dtype": self.types.weights,
+            "cache": self.types.cache,
             "batch": _join(self.points.batch),
             "context": _join(self.points.context),
             "prefill": _join(self.points.prefill),
@@ -71,10 +73,10 @@ class RunOptions:
 
     def steps(self) -> list[work.Step]:
         """Decode at each batch and context, prefill at each batch and length."""
-        points, shape, dtype = self.points, self.shape, self.dtype
-        steps = [work.decode(shape, dtype, b, c) for c in points.context for b in points.batch]
+        points, shape, types = self.points, self.shape, self.types
+        steps = [work.decode(shape, types, b, c) for c in points.context for b in points.batch]
         return steps + [
-            work.prefill(shape, dtype, b, t) for t in points.prefill for b in points.batch
+            work.prefill(shape, types, b, t) for t in points.prefill for b in points.batch
         ]
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,7 +91,9 @@ class RunOptions:
             "profile": self.profile,
             "processes": self.points.processes,
             "model": self.model_argument,
-            "dtype": self.dtype,
+            "dtype": self.types.weights,
+            "cache": self.types.cache,
+            "types": self.types.as_dict(),
             "device": self.device,
         }
 
@@ -97,7 +101,7 @@ class RunOptions:
 def check(
     profile: str,
     model: str,
-    dtype: str,
+    dtype: str | None,
     device: str | None,
     batch: str | None,
     context: str | None,
@@ -105,11 +109,12 @@ def check(
     stall_seconds: float,
     paper_bandwidth_GBps: float | None = None,
     paper_flops_GFLOPS: float | None = None,
+    cache: str | None = None,
 ) -> RunOptions:
     """Everything that can be known to be wrong without starting the measuring program."""
     if profile not in PROFILES:
         raise UsageError(f"unknown profile '{profile}': give one of {', '.join(PROFILES)}")
-    check_dtype(dtype)
+    shape, chosen, argument = settle_model(model, dtype, cache)
     if device and not all(re.fullmatch(r"[a-z]+:\d+", part) for part in device.split(",")):
         raise UsageError(f"device '{device}' is not a name such as cpu:0: see ./membound list")
     if not stall_seconds > 0:
@@ -125,15 +130,22 @@ def check(
         context=numbers("context", context) if context is not None else default.context,
         prefill=numbers("prefill", prefill) if prefill is not None else default.prefill,
     )
-    shape, argument = shapes.load(model)
-    options = RunOptions(profile, points, shape, argument, dtype, device, stall_seconds, *papers)
+    options = RunOptions(profile, points, shape, argument, chosen, device, stall_seconds, *papers)
     _check_memory(options)
     return options
 
 
-def check_dtype(dtype: str) -> None:
-    if dtype not in work.ELEMENT_BYTES:
-        raise UsageError(f"unknown dtype '{dtype}': give one of {', '.join(work.ELEMENT_BYTES)}")
+def settle_model(model: str, dtype: str | None, cache: str | None) -> tuple[Shape, Types, str]:
+    """What --model, --dtype and --cache ask for, and the model as the measuring program reads it.
+
+    A file of weights has types of its own; random weights are bf16 where nothing else is said.
+    """
+    if weights.is_file_of(model):
+        return weights.read(model, dtype, cache)
+    chosen = types.check(dtype or "bf16", cache)
+    shape, argument = shapes.load(model)
+    types.check_shape(shape, chosen)
+    return shape, chosen, argument
 
 
 def numbers(name: str, text: str) -> tuple[int, ...]:
@@ -152,13 +164,14 @@ def _check_memory(options: RunOptions) -> None:
         return
     points = options.points
     longest = max(*points.context, *points.prefill)
-    cache = work.kv_bytes(options.shape, options.dtype, max(points.batch), longest)
-    needed = work.weight_bytes(options.shape, options.dtype) + cache
+    cache = work.kv_bytes(options.shape, options.types, max(points.batch), longest)
+    needed = work.weight_bytes(options.shape, options.types) + cache
     available = _available_bytes()
     if available is not None and needed > available:
         raise UsageError(
-            f"{options.shape.id} in {options.dtype} needs {needed / 1e9:.1f} GB for weights and "
-            f"cache, {available / 1e9:.1f} GB are free: choose a smaller model, batch or context"
+            f"{options.shape.id} in {options.types.weights} needs {needed / 1e9:.1f} GB for "
+            f"weights and cache, {available / 1e9:.1f} GB are free: choose a smaller model, batch "
+            f"or context"
         )
 
 

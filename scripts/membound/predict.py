@@ -20,6 +20,7 @@ def predict_steps(record: Record, steps: list[work.Step]) -> Prediction:
     used = {
         "version": __version__,
         "shape": steps[0].shape.as_dict() if steps else None,
+        "types": steps[0].types.as_dict() if steps else None,
         "points": [[s.phase, s.dtype, s.batch, s.context] for s in steps],
         "devices": {name: ceilings.as_dict() for name, ceilings in devices.items()},
     }
@@ -74,6 +75,7 @@ def predict_one(step: work.Step, ceilings: Ceilings) -> PredictedStep:
         context=step.context,
         tokens=step.tokens,
         work=WorkCounts.model_validate(step.total.as_dict()),
+        bytes_by_class=step.bytes_by_class,
         seconds=time.seconds,
         tokens_per_s=rates,
         why_not=time.why_not,

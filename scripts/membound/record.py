@@ -110,6 +110,7 @@ class PredictedStep(Open):
     context: int
     tokens: int
     work: WorkCounts
+    bytes_by_class: dict[str, int] = {}
     seconds: dict[Tier, float | None]
     tokens_per_s: dict[Tier, float | None]
     why_not: dict[Tier, str] = {}
@@ -142,12 +143,26 @@ class ClaimGap(Open):
     kernels: list[KernelCost] = []
 
 
+class Experts(Open):
+    """Experts of a layer that a step touched, beside those to be expected of tokens that choose
+    each with equal chance. `beyond_work_bytes` are read beyond, or below zero less than, the bytes
+    of the step's work, which counts the expected ones.
+    """
+
+    of: int
+    touched: float
+    expected: float
+    beyond_work_bytes: int
+
+
 class Row(Open):
     """One measured step beside its predictions, in tokens/s over all sequences.
 
     `measured` is over all samples. `undisturbed` is over those that no neighbour disturbed, given
     where it differs; `doubts` say why a verdict on the step would rest on sand. `counted_ratio` is
     memory traffic by hardware counter over the bytes by definition, where a counter was there.
+    `bytes_per_token` are those of the step's work, by class of tensor, over its tokens. A prefill
+    is the time to the first token, a decode step the time per output token, of all sequences.
     """
 
     bench: str
@@ -163,12 +178,16 @@ class Row(Open):
     residual_pct: dict[Tier, float | None]
     shares: dict[str, float] | None
     seconds: float
+    time_to_first_token_seconds: float | None = None
+    time_per_output_token_seconds: float | None = None
     interval95: tuple[float, float]
     interval_basis: str
     achieved_GBps: float
     read_ceiling_fraction: float | None
     limit: Limit = "open"
     counted_ratio: float | None = None
+    bytes_per_token: dict[str, float] = {}
+    experts: Experts | None = None
     claim_gap: ClaimGap | None = None
     undisturbed: float | None = None
     doubts: list[str] = []
@@ -184,6 +203,52 @@ class Residuals(Open):
     p95_abs_pct: float | None
 
 
+class EngineResult(Open):
+    """What another engine measured, imported from its own file.
+
+    `seconds` is the median of `samples`: of one decode step (a token of each sequence), of a whole
+    prefill, or of a whole request (a prefill of `prompt` tokens, then `decode_steps` steps), whose
+    rate counts generated tokens. `context` is the mean over the timed tokens; of a prefill, its
+    length.
+    """
+
+    engine: str
+    version: str = ""
+    model: str
+    dtype: str
+    device: str = ""
+    phase: Literal["decode", "prefill", "request"]
+    batch: int
+    context: int
+    prompt: int = 0
+    generated: int = 0
+    decode_steps: int = 0
+    tokens: int
+    seconds: Seconds
+    tokens_per_s: float
+    samples: list[Seconds]
+    settings: dict[str, Any] = {}
+    notes: list[str] = []
+
+
+class EngineRow(Open):
+    """An engine's result beside our measured step and our prediction of the same work.
+
+    `beside` is the record that these are from; `why_not` says why they are missing. `ratio` is ours
+    over the engine's, above 1 where ours is faster; `residual_pct` is the engine's.
+    """
+
+    result: EngineResult
+    beside: str = ""
+    device: str = ""
+    ours: float | None = None
+    ours_context: int | None = None
+    ratio: float | None = None
+    predicted: dict[Tier, float | None] = {"P": None, "C": None, "K": None}
+    residual_pct: dict[Tier, float | None] = {"P": None, "C": None, "K": None}
+    why_not: str = ""
+
+
 class Comparison(Open):
     """What `compare` prints as JSON."""
 
@@ -192,6 +257,7 @@ class Comparison(Open):
     rows: list[Row]
     verdicts: list[str]
     ceilings: dict[str, Any]
+    engines: list[EngineRow] = []
 
 
 class Resumption(Open):
@@ -219,3 +285,4 @@ class Record(Open):
     resumed: list[Resumption] = []
     prediction: Prediction | None = None
     comparison: Comparison | None = None
+    engine_results: list[EngineResult] = []

@@ -69,7 +69,7 @@ def _from_journal(path: Path) -> Record:
         status=process.status,
         reason=process.reason,
         started_at=header.get("started_at", ""),
-        settings={"profile": header.get("profile")},
+        settings={key: header.get(key) for key in ("profile", "types")},
         model=header.get("model"),
         devices=header.get("devices", []),
         backends=header.get("backends", []),

@@ -7,7 +7,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from membound.record import CAUSES, TIERS, Comparison, Residuals, Row
+from membound.record import (
+    CAUSES,
+    TIERS,
+    Comparison,
+    EngineResult,
+    EngineRow,
+    Residuals,
+    Row,
+)
 
 TIER_NAMES = {"P": "P paper", "C": "C claim", "K": "K kernels"}
 NARROWEST = 120  # columns when standard output is a file or a pipe
@@ -29,8 +37,12 @@ def print_comparison(comparison: Comparison) -> None:
         out.print(_rows_table(comparison.rows))
         out.print(_shares_table(comparison.rows))
         out.print(_residuals_table(comparison))
-    else:
+    elif not comparison.engines:
         out.print("no step was measured")
+    if comparison.engines:
+        out.print(_engines_table(comparison.engines))
+        for line in engine_notes(comparison.engines):
+            out.print(line, soft_wrap=True)
     for text in comparison.verdicts:
         out.print(f"- {text}", soft_wrap=True, markup=False)
     out.print(f"record: {comparison.record}", soft_wrap=True, markup=False)
@@ -144,6 +156,45 @@ def _residuals_table(comparison: Comparison) -> Table:
         cells = _percent(found.median_abs_pct), _percent(found.p95_abs_pct)
         table.add_row(TIER_NAMES[tier], str(found.n), *cells)
     return table
+
+
+def _engines_table(rows: list[EngineRow]) -> Table:
+    table = Table(title="other engines, tokens/s; predicted, and the engine / predicted - 1")
+    table.add_column("engine and work")
+    for heading in ("engine", "ours", "ours / engine", *TIERS):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}x"
+        predicted = [_predicted(row.predicted[tier], row.residual_pct[tier]) for tier in TIERS]
+        ours = "-" if row.ours is None else _number(row.ours)
+        table.add_row(
+            engine_label(row.result), _number(row.result.tokens_per_s), ours, ratio, *predicted
+        )
+    return table
+
+
+def engine_label(result: EngineResult) -> str:
+    """Engine and work: "llama.cpp b4762 decode q8_0 b1 c64"."""
+    size = {"decode": f"c{result.context}", "prefill": f"t{result.context}"}.get(
+        result.phase, f"t{result.prompt}+{result.generated}"
+    )
+    named = f"{result.engine} {result.version}".strip()
+    return f"{named} {result.model} {result.phase} {result.dtype} b{result.batch} {size}"
+
+
+def engine_notes(rows: list[EngineRow]) -> list[str]:
+    """Why something is missing, where ours was measured, what the engine's time holds."""
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        found = [row.why_not, *row.result.notes]
+        if row.ours_context not in (None, row.result.context):
+            found.append(f"ours at c{row.ours_context}")
+        for text in filter(None, found):
+            notes.setdefault(text, []).append(engine_label(row.result))
+    return [
+        f"  {text}" if len(labels) == len(rows) else f"  {', '.join(labels)}: {text}"
+        for text, labels in notes.items()
+    ]
 
 
 def print_prediction(found: dict[str, Any]) -> None:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that this machine can run: C++, Python, and C++ again under sanitizers."""
+"""Every test that this machine can run: C++, Python, C++ under sanitizers, fuzzing."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 
-from membound import paths
+from membound import fuzzing, paths
 
 # ThreadSanitizer is slow: in the short form only tests that run a team of threads, once each.
 SHORT_THREADS = r"Loader\.|Journal\.(HoldsHeader|AWrongResult)|bench_check_odd_bf16$"
@@ -23,6 +23,7 @@ def run_all(long: bool) -> int:
         "ThreadSanitizer": lambda: _sanitized(
             "tsan", "-E", TIMED, *([] if long else ["-R", SHORT_THREADS])
         ),
+        "fuzzing (libFuzzer)": lambda: fuzzing.run(long, _build),
     }
     failed = []
     for name, suite in suites.items():
@@ -44,11 +45,15 @@ def _pytest() -> int:
     return subprocess.call([sys.executable, "-m", "pytest", "tests/python"])
 
 
-def _sanitized(preset: str, *chosen: str) -> int:
-    """Configures and builds build/PRESET, runs its tests; shows the build only if it fails."""
+def _build(preset: str) -> int:
+    """Configures and builds build/PRESET; shows the output only if it fails."""
     for command in (["cmake", "--preset", preset], ["cmake", "--build", f"build/{preset}"]):
         built = subprocess.run(command, capture_output=True, text=True)
         if built.returncode:
             print(built.stdout[-8000:], built.stderr[-8000:], sep="\n", flush=True)
             return built.returncode
-    return _ctest(f"build/{preset}", *chosen)
+    return 0
+
+
+def _sanitized(preset: str, *chosen: str) -> int:
+    return _build(preset) or _ctest(f"build/{preset}", *chosen)

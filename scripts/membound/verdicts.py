@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from membound import claims
+from membound import claims, experts
 from membound.limits import largest
 from membound.model.machine import Ceilings
 from membound.model.saturation import Gain, Saturation
@@ -29,6 +29,8 @@ def verdicts(
         texts.append(_row_text(row, found.get(row.device)))
         if claim := claims.sentence(row):
             texts.append(f"{_name(row)}: {claim}")
+    if text := experts.sentence(rows):
+        texts.append(text)
     for device, pct in drift.items():
         if abs(pct) > DRIFT_PCT:
             texts.append(

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from membound.model import overlap, work
 from membound.model import shape as shapes
+from membound.model.types import Types
 
 READ_RATE, ONE_CORE_RATE, FLOPS_RATE = 40e9, 30e9, 200e9
 BARRIER, RAMP = 1e-6, 2e-6
@@ -164,9 +165,9 @@ def main() -> int:
     lists = {
         key: [int(n) for n in flags[key].split(",")] for key in ("batch", "context", "prefill")
     }
-    dtype = flags["dtype"]
-    steps = [work.decode(shape, dtype, b, c) for b in lists["batch"] for c in lists["context"]]
-    steps += [work.prefill(shape, dtype, b, t) for b in lists["batch"] for t in lists["prefill"]]
+    types = Types.of(flags["dtype"], flags["cache"])
+    steps = [work.decode(shape, types, b, c) for b in lists["batch"] for c in lists["context"]]
+    steps += [work.prefill(shape, types, b, t) for b in lists["batch"] for t in lists["prefill"]]
     chosen = re.compile(flags.get("benchmark_filter", ""))
     benches = [b for b in benches_of(suite, steps, behaviour) if chosen.search(b[0])]
     return FakeRun(flags["out"], suite, behaviour).measure(benches, shape.as_dict())

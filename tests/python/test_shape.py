@@ -22,6 +22,38 @@ def test_defaults():
     assert of(model_type="gemma2").tie_word_embeddings is True
 
 
+MIXTURE = {
+    "model_type": "qwen3_moe",
+    "num_experts": 8,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+}
+
+
+def test_a_mixture_as_in_qwen3_moe():
+    found = of(**MIXTURE)
+    assert (found.experts, found.experts_per_token, found.expert_intermediate) == (8, 2, 32)
+    assert found.qk_norm
+    assert not of().qk_norm
+    assert of(model_type="qwen3").qk_norm
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_experts_per_tok": 9}, "more than num_experts"),
+        ({"num_experts_per_tok": 65}, "from 1 to 64"),
+        ({"moe_intermediate_size": ...}, "moe_intermediate_size"),
+        ({"num_experts": 0}, "from 1 to"),
+        ({"mlp_only_layers": [0]}, "dense layers"),
+        ({"decoder_sparse_step": 2}, "dense layers"),
+    ],
+)
+def test_odd_mixtures_are_refused(changes, message):
+    with pytest.raises(UsageError, match=message):
+        of(**(MIXTURE | changes))
+
+
 def test_text_config_wins_over_the_outer_object():
     outer = {"model_type": "x", "vocab_size": 5, "text_config": SMALL}
     assert shape.from_config(outer, "nested", "nested").vocab_size == 1000
@@ -76,8 +108,6 @@ def test_broken_files_are_refused_in_one_line(tmp_path, text, message):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(UsageError, match="cannot read"):
         shape.load(str(tmp_path))
-    with pytest.raises(UsageError, match="weights"):
-        shape.load("model.gguf")
     (tmp_path / "config.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not valid JSON"):
         shape.load(str(tmp_path))
@@ -86,3 +116,5 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_shape_survives_a_record():
     found = of()
     assert shape.Shape.from_record(json.loads(json.dumps(found.as_dict()))) == found
+    with pytest.raises(UsageError, match="not a shape"):
+        shape.Shape.from_record({"id": "x"})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from membound.model import curves, shape, tiers, work
 from membound.model.machine import Ceilings, Kernel
 from membound.model.overlap import Fit
+from membound.model.types import Types
 
 SHAPE, _ = shape.load("Qwen2.5-0.5B")
 rates = st.floats(1e9, 1e13)
@@ -41,10 +42,10 @@ def machines(draw, kernels=True):
 
 
 STEPS = [
-    work.decode(SHAPE, "bf16", 1, 128),
-    work.decode(SHAPE, "bf16", 4, 2048),
-    work.decode(SHAPE, "f32", 32, 128),
-    work.prefill(SHAPE, "bf16", 1, 128),
+    work.decode(SHAPE, Types.of("bf16"), 1, 128),
+    work.decode(SHAPE, Types.of("bf16"), 4, 2048),
+    work.decode(SHAPE, Types.of("f32"), 32, 128),
+    work.prefill(SHAPE, Types.of("bf16"), 1, 128),
 ]
 steps = st.sampled_from(STEPS)
 
@@ -83,7 +84,8 @@ def test_claim_never_gets_slower_with_bandwidth_or_compute(ceilings, step, facto
 def test_claim_never_gets_faster_with_context(ceilings, one, other):
     low, high = sorted((one, other))
     seconds = [
-        tiers.predict(work.decode(SHAPE, "bf16", 1, c), ceilings).seconds["C"] for c in (low, high)
+        tiers.predict(work.decode(SHAPE, Types.of("bf16"), 1, c), ceilings).seconds["C"]
+        for c in (low, high)
     ]
     assert seconds[0] <= seconds[1] * (1 + 1e-12)
 

@@ -23,7 +23,7 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   const int64_t rows = integer(c, "rows");
   const int64_t width = integer(c, "width");
   const int64_t vocab =
-      std::min<int64_t>(workspace.pool_bytes() / (width * element_bytes(c.dtype)), INT32_MAX);
+      std::min<int64_t>(workspace.pool_bytes() / stored_bytes(c.dtype, width), INT32_MAX);
   const auto tokens = random_tokens(rows * kTokenSets, vocab);
   Prepared prepared;
   prepared.buffers.push_back(device.alloc(rows * kTokenSets * 4));
@@ -43,11 +43,11 @@ Prepared prepare(Workspace& workspace, const Case& c) {
     const auto x = device.to_host<float>(launch.args.buffer[2].data, rows * width);
     std::vector<double> expected;
     for (int64_t r = 0; r < rows; ++r) {
-      const int64_t bytes = width * element_bytes(dtype);
+      const int64_t bytes = stored_bytes(dtype, width);
       const auto row = reference::widen(
           device.to_host<uint8_t>(
               static_cast<const char*>(launch.args.buffer[0].data) + tokens[r] * bytes, bytes),
-          dtype);
+          dtype, width);
       expected.insert(expected.end(), row.begin(), row.end());
     }
     return compare("every element, exactly", 0, x, expected);

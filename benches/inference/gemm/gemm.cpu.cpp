@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // y[m][N] = (accumulate ? y : 0) + x[m][K] . W[N][K]^T for many tokens: bound by FMAs.
-// Buffers: 0 W, 1 x, 2 y. Sizes: m, N, K, accumulate.
+// Buffers: 0 W, 1 x, 2 y. Sizes: m, N, K, accumulate, and see matmul_rows().
 //
 //   for (j = 0; j < m; ++j)
 //     for (n = 0; n < N; ++n) {
@@ -77,7 +77,7 @@ template <typename T>
 void gemm(const Args& args, Team team) {
   static thread_local Scratch scratch;
   const int64_t m = args.n[0], width = args.n[2];
-  const Range rows = share(args.n[1], kPanel, team);
+  const Range rows = matmul_rows(args, kPanel, team);
   float* panel = scratch.reserve(kPanel * kBlock + (m + kTileTokens) * kBlock);
   float* x = panel + kPanel * kBlock;
   for (int64_t k = 0; k < width; k += kBlock) {

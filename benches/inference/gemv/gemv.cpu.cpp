@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // y[m][N] = (accumulate ? y : 0) + x[m][K] . W[N][K]^T for few tokens: weights stream once.
-// Buffers: 0 W, 1 x, 2 y. Sizes: m (1..64), N, K, accumulate.
+// Buffers: 0 W, 1 x, 2 y. Sizes: m (1..64), N, K, accumulate, and see matmul_rows().
 //
 //   for (j = 0; j < m; ++j)
 //     for (n = 0; n < N; ++n) {
@@ -232,7 +232,7 @@ void some_pairs(const Args& args, const Activations& in, Range rows, int64_t hal
 
 template <typename T>
 void gemv(const Args& args, Team team) {
-  const Range rows = share(args.n[1], kRows, team);
+  const Range rows = matmul_rows(args, kRows, team);
   const int64_t count = rows.end - rows.begin;
   if (count == 0) return;
   const Activations in = pack_copies<T>(args);

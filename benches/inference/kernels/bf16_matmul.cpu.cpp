@@ -46,8 +46,8 @@ class Matmul {
     panel_ = packed_ + tokens * shape.activation_parts * depth_;
   }
 
-  void run(Team team) {
-    const Range rows = share(height_, 2 * kTileRows, team);
+  // `rows` of the weights.
+  void run(Range rows) {
     for (int64_t k = 0; k < width_; k += depth_) {
       for (int64_t first = 0; first < m_; first += kBlockTokens) {
         const Block block = {k, std::min(depth_, width_ - k), first,
@@ -165,7 +165,7 @@ Bf16Shape shape_for(const Args& args, int weight_parts, int activation_parts) {
 
 void amx_matmul(const Args& args, Team team, const Bf16Shape& shape, bool halves) {
   configure_amx();
-  Matmul(args, shape, choose_amx(shape), halves).run(team);
+  Matmul(args, shape, choose_amx(shape), halves).run(matmul_rows(args, 2 * kTileRows, team));
   release_amx();
   _mm_sfence();
 }
@@ -182,7 +182,7 @@ void amx_matmul_f16(const Args& args, Team team) {
 
 void dot_matmul_bf16(const Args& args, Team team) {
   const Bf16Shape shape = shape_for(args, 1, 1);
-  Matmul(args, shape, choose_dot(shape), false).run(team);
+  Matmul(args, shape, choose_dot(shape), false).run(matmul_rows(args, 2 * kTileRows, team));
   _mm_sfence();
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rotates queries and keys by their position; keys and values go to the cache.
-// Buffers: 0 qkv f32 [B * t][(nq + 2 nkv) * d] (q is rotated in place), 1 K cache, 2 V cache,
-// 3 StepState, 4 inv_freq f32 [d / 2]. Sizes: B, t, nq, nkv, d, capacity.
+// Norms queries and keys head by head where the model does, rotates them by their position; keys
+// and values go to the cache.
+// Buffers: 0 qkv f32 [B * t][(nq + 2 nkv) * d] (q is changed in place), 1 K cache, 2 V cache,
+// 3 StepState, 4 inv_freq f32 [d / 2], 5 and 6 the norms' weights of q and k f32 [d], or none.
+// Sizes: B, t, nq, nkv, d, capacity. Scalars: unused, eps.
 //
 //   for (r = 0; r < B * t; ++r) {
 //     p = state.position + r % t - (t - 1);
+//     for (each head x of q and k of row r)
+//       if (norms) x = x / sqrt(mean(x^2) + eps) * norm;
 //     for (each head x of q and k of row r)
 //       for (i = 0; i < d / 2; ++i) {
 //         c = cos(p * inv_freq[i]), s = sin(p * inv_freq[i]), a = x[i], b = x[i + d / 2];
@@ -13,7 +17,8 @@
 //     append k and v of row r to the cache of sequence r / t at position p;
 //   }
 //
-// Fewest bytes: B * t * 2 * nkv * d written to the cache; flops: 3 * B * t * (nq + nkv) * d.
+// Fewest bytes: B * t * 2 * nkv * d written to the cache, norms read; flops: 3 * B * t * (nq + nkv)
+// * d, with norms 7.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "benches/inference/rope_append/rope_append.cpu.cpp"
 #include <cmath>
@@ -51,6 +56,24 @@ void angles(int64_t position, const float* inv_freq, int64_t half, float* cosine
 }
 
 // `out` may be x.
+void norm(const float* x, const float* weight, float epsilon, int64_t d, float* out) {
+  const Floats f;
+  Vector sum = hn::Zero(f);
+  int64_t i = 0;
+  for (; i + kLanes <= d; i += kLanes) {
+    const Vector v = load(x + i);
+    sum = hn::MulAdd(v, v, sum);
+  }
+  float squares = sum_lanes(sum);
+  for (; i < d; ++i) squares += x[i] * x[i];
+  const float scale = 1.0f / std::sqrt(squares / static_cast<float>(d) + epsilon);
+  for (i = 0; i + kLanes <= d; i += kLanes) {
+    hn::StoreU(hn::Mul(hn::Mul(load(x + i), hn::Set(f, scale)), load(weight + i)), f, out + i);
+  }
+  for (; i < d; ++i) out[i] = x[i] * scale * weight[i];
+}
+
+// `out` may be x.
 void rotate(const float* x, const float* cosine, const float* sine, int64_t half, float* out) {
   const Floats d;
   int64_t i = 0;
@@ -70,9 +93,14 @@ void rotate(const float* x, const float* cosine, const float* sine, int64_t half
 template <typename T>
 void append_head(const Args& args, int64_t row, int64_t head, int64_t position, float* cosine) {
   const int64_t nq = args.n[2], nkv = args.n[3], d = args.n[4], capacity = args.n[5];
+  const auto epsilon = static_cast<float>(args.scalar[1]);
+  const float *q_norm = pointer<float>(args, 5), *k_norm = pointer<float>(args, 6);
   float* x = pointer<float>(args, 0) + (row * (nq + 2 * nkv) + head) * d;
   float* sine = cosine + d;
-  if (head < nq) return rotate(x, cosine, sine, d / 2, x);
+  if (head < nq) {
+    if (q_norm != nullptr) norm(x, q_norm, epsilon, d, x);
+    return rotate(x, cosine, sine, d / 2, x);
+  }
   const int64_t kv_head = (head - nq) % nkv;
   const int64_t base = (row / args.n[1] * nkv + kv_head) * capacity * d;
   if (head >= nq + nkv) {
@@ -81,6 +109,10 @@ void append_head(const Args& args, int64_t row, int64_t head, int64_t position, 
     return;
   }
   float* rotated = sine + d;
+  if (k_norm != nullptr) {
+    norm(x, k_norm, epsilon, d, rotated);
+    x = rotated;
+  }
   rotate(x, cosine, sine, d / 2, rotated);
   T* k = pointer<T>(args, 1) + base;
   for (int64_t i = 0; i < d; ++i) narrow(rotated[i], k + key_index<T>(position, i, d));

@@ -38,7 +38,8 @@ def kin(bench: str) -> tuple[object, ...]:
     """Benches with equal keys run the same code at different sizes, limited by the same thing."""
     keys = keys_of(bench)
     family = tuple(bench.split("/")[:3])
-    return (*family, keys.get("m"), None if "tokens" not in keys else keys["tokens"] == 1)
+    rows = keys.get("rows") if "/experts/" in bench else keys.get("m")
+    return (*family, rows, None if "tokens" not in keys else keys["tokens"] == 1)
 
 
 def by_flops(bench: str) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of a dense transformer, from a catalogue id or a Hugging Face config.json."""
+"""The shape of a transformer, from a catalogue id or a Hugging Face config.json."""
 
 import json
 from collections.abc import Mapping
@@ -32,6 +32,10 @@ class Shape:
     head_dim: int
     vocab_size: int
     tie_word_embeddings: bool
+    qk_norm: bool = False  # an RMS norm over each head of queries and keys
+    experts: int = 0  # of a mixture; 0: a dense MLP
+    experts_per_token: int = 0
+    expert_intermediate: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -39,17 +43,16 @@ class Shape:
     @classmethod
     def from_record(cls, stored: Mapping[str, Any]) -> "Shape":
         """The shape as records and journals store it."""
+        known = {field.name for field in fields(cls)}
         try:
-            return cls(**{field.name: stored[field.name] for field in fields(cls)})
-        except KeyError as error:
-            raise UsageError(f"the record's model has no {error}: it is not a shape") from None
+            return cls(**{key: value for key, value in stored.items() if key in known})
+        except TypeError as error:
+            raise UsageError(f"the record's model is not a shape: {error}") from None
 
 
 def load(argument: str) -> tuple[Shape, str]:
     """The shape that `--model` names, and the same argument as the measuring program reads it."""
     path = Path(argument)
-    if path.suffix in (".gguf", ".safetensors"):
-        raise UsageError(f"{argument}: reading weights is not supported, give its config.json")
     if path.is_dir():
         path = path / "config.json"
     if path.suffix != ".json":
@@ -78,7 +81,8 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Shape:
     if isinstance(text, dict):
         config = {**config, **text}
     family = str(config.get("model_type") or name).casefold()
-    _refuse_unsupported(config, family, where)
+    sparse = config.get("model_type") == "qwen3_moe"
+    _refuse_unsupported(config, family, where, sparse)
 
     def number(key: str, default: int | None = None, largest: int = LARGEST) -> int:
         value = config.get(key)
@@ -107,7 +111,15 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Shape:
         head_dim=number("head_dim", max(1, hidden // heads)),
         vocab_size=number("vocab_size"),
         tie_word_embeddings=tied,
+        qk_norm=sparse or config.get("model_type") == "qwen3",
+        experts=number("num_experts", largest=4096) if sparse else 0,
+        experts_per_token=number("num_experts_per_tok", largest=64) if sparse else 0,
+        expert_intermediate=number("moe_intermediate_size") if sparse else 0,
     )
+    if shape.experts_per_token > shape.experts:
+        raise UsageError(f"{where}: num_experts_per_tok is more than num_experts")
+    if sparse and (config.get("mlp_only_layers") or number("decoder_sparse_step", 1) != 1):
+        raise UsageError(f"{where} has dense layers among those with experts: it cannot be run")
     if shape.heads % shape.kv_heads:
         raise UsageError(
             f"{where}: num_attention_heads {shape.heads} is not a multiple of "
@@ -118,10 +130,9 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Shape:
     return shape
 
 
-def _refuse_unsupported(config: Mapping[str, Any], family: str, where: str) -> None:
-    experts = max(
-        (config[key] for key in EXPERT_KEYS if isinstance(config.get(key), int)), default=0
-    )
+def _refuse_unsupported(config: Mapping[str, Any], family: str, where: str, sparse: bool) -> None:
+    counts = [config.get(key) for key in EXPERT_KEYS if not (sparse and key == "num_experts")]
+    experts = max((n for n in counts if isinstance(n, int)), default=0)
     reason = ""
     if experts > 1:
         reason = f"a mixture of {experts} experts"
@@ -130,4 +141,6 @@ def _refuse_unsupported(config: Mapping[str, Any], family: str, where: str) -> N
     elif config.get("mlp_gated") is False or family in PLAIN_MLP_TYPES:
         reason = "an MLP without a gate"
     if reason:
-        raise UsageError(f"{where} has {reason}, which membound cannot run: use a dense gated one")
+        raise UsageError(
+            f"{where} has {reason}, which membound cannot run: use a dense gated one or a qwen3_moe"
+        )

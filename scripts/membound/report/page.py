@@ -10,7 +10,15 @@ from markupsafe import Markup
 
 from membound import __version__
 from membound.report.blocks import Figure, Section
-from membound.report.sections import answer, bandwidth, machine, roofline, saturation, steps
+from membound.report.sections import (
+    answer,
+    bandwidth,
+    engines,
+    machine,
+    roofline,
+    saturation,
+    steps,
+)
 from membound.report.subject import Source, Subject, lettered, subjects
 from membound.report.text import clipped
 
@@ -28,10 +36,12 @@ class Page:
 def build(sources: Sequence[Source]) -> Page:
     """The same records give the same page, byte for byte."""
     sources = lettered(sources)
-    found = subjects(sources)
+    # A record of another engine's results has no device of its own to report on.
+    found = subjects([s for s in sources if not s.record.engine_results] or sources)
     sections = [
         answer.section(found),
         steps.predicted(found),
+        *engines.sections(sources),
         steps.by_cause(found),
         roofline.section(found),
         bandwidth.curves(found),
@@ -80,6 +90,10 @@ def _title(sources: Sequence[Source]) -> str:
 
 def _subtitle(source: Source) -> str:
     record = source.record
+    if record.engine_results:
+        engines_of = ", ".join(dict.fromkeys(r.engine for r in record.engine_results))
+        name = f"{source.letter}: " if source.letter else ""
+        return f"{name}results of {clipped(engines_of, 60)}"
     model = clipped((record.model or {}).get("id") or "no model", 40)
     name = f"{source.letter}: {source.hostname}" if source.letter else source.hostname
     parts = [name, model, clipped(record.settings.get("dtype") or "", 12)]

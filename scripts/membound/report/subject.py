@@ -36,7 +36,8 @@ class Source:
 
     @property
     def hostname(self) -> str:
-        return clipped(self.header.get("hostname") or "unknown host", 40)
+        named = self.header.get("hostname") or self.record.settings.get("imported_on")
+        return clipped(named or "unknown host", 40)
 
 
 @dataclass(frozen=True)
