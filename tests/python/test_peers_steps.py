@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from conftest import HERE
 from membound.peers import llama_bench, steps
 from membound.peers.launch import Job, Kernel, Setting, Unreadable
 from membound.peers.works import Work
@@ -155,6 +156,18 @@ def test_its_samples_become_tokens_per_second(weights):
     (value,) = reading.values.values()
     assert (value.mean, value.best) == (pytest.approx(62 / 4), pytest.approx(31))
     assert reading.passes_per_second == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("build", "context", "rate"), [("2026", 128, 31 / 1.394135989), ("2025", 16, 15.347193)]
+)
+def test_what_real_builds_print(weights, build, context, rate):
+    one = launch(weights, "decode", context, has_depth=build == "2026")
+    output = (HERE / "peers_output" / f"llama_bench_{build}.json").read_text()
+    reading = one.read(Job([]), f"a warning\n{output}")
+    (value,) = reading.values.values()
+    assert value.mean == pytest.approx(rate)
+    assert reading.version in ("0c1e570 (1)", "c392e5094 (4748)")
 
 
 @pytest.mark.parametrize(
