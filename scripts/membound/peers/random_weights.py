@@ -11,7 +11,7 @@ It has no vocabulary: engines run it, and can't turn its tokens into text.
 import math
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ from membound.model.shape import Shape
 
 ALIGNMENT = 32
 BLOCK = 32  # values that share a scale in q8_0 and q4_0
-ROWS = 1 << 24  # values made at a time
+VALUES = 1 << 24  # that are made at a time
 _U32, _F32, _TEXT = 4, 6, 8  # numbers of GGUF's types of metadata
 Array = np.ndarray[Any, Any]
 
@@ -42,17 +42,24 @@ def _bfloat16(random: np.random.Generator, count: int, deviation: float) -> Arra
     return (_float32(random, count, deviation).view(np.uint32) >> 16).astype(np.uint16)
 
 
-def _blocks(bytes_: int, levels: int) -> Callable[[np.random.Generator, int, float], Array]:
-    """A scale in f16, then that many bytes of random integers; `levels`: their range."""
+def _q8_0(random: np.random.Generator, count: int, deviation: float) -> Array:
+    blocks = _blocks(random, count // BLOCK, BLOCK, deviation * math.sqrt(12) / 255)
+    # Quantisation never gives -128, and kernels may count on that.
+    blocks["values"] = random.integers(-127, 128, blocks["values"].shape, np.int8).view(np.uint8)
+    return blocks
 
-    def make(random: np.random.Generator, count: int, deviation: float) -> Array:
-        blocks = np.empty(count // BLOCK, [("scale", "<f2"), ("values", "u1", bytes_)])
-        spread = random.uniform(0.5, 1.5, len(blocks))
-        blocks["scale"] = spread * deviation * math.sqrt(12) / levels
-        blocks["values"] = random.integers(0, 256, (len(blocks), bytes_), np.uint8)
-        return blocks
 
-    return make
+def _q4_0(random: np.random.Generator, count: int, deviation: float) -> Array:
+    blocks = _blocks(random, count // BLOCK, BLOCK // 2, deviation * math.sqrt(12) / 16)
+    blocks["values"] = random.integers(0, 256, blocks["values"].shape, np.uint8)
+    return blocks
+
+
+def _blocks(random: np.random.Generator, count: int, length: int, scale: float) -> Array:
+    """A scale in f16, about `scale`, and room for `length` bytes of values."""
+    blocks = np.empty(count, [("scale", "<f2"), ("values", "u1", length)])
+    blocks["scale"] = scale * random.uniform(0.5, 1.5, count)
+    return blocks
 
 
 # Of each type: GGML's number, llama.cpp's number of a file of it, bytes of a block, values of one.
@@ -60,8 +67,8 @@ _TYPES = {
     "f32": (0, 0, 4, 1, _float32),
     "f16": (1, 1, 2, 1, _float16),
     "bf16": (30, 32, 2, 1, _bfloat16),
-    "q8_0": (8, 7, 34, BLOCK, _blocks(32, 256)),
-    "q4_0": (2, 2, 18, BLOCK, _blocks(16, 16)),
+    "q8_0": (8, 7, 34, BLOCK, _q8_0),
+    "q4_0": (2, 2, 18, BLOCK, _q4_0),
 }
 
 
@@ -109,31 +116,28 @@ def metadata(shape: Shape, dtype: str) -> dict[str, int | float | str]:
 
 
 def write(path: Path, shape: Shape, dtype: str, seed: int = 0) -> None:
-    number, _, block_bytes, block, make = _TYPES[dtype]
-    random = np.random.default_rng(seed)
-    listed = list(tensors(shape))
-    header = [struct.pack("<IIQQ", 0x46554747, 3, len(listed), len(metadata(shape, dtype)))]
-    header += [_text(key) + _value(value) for key, value in metadata(shape, dtype).items()]
+    random, make = np.random.default_rng(seed), _TYPES[dtype][-1]
+    listed, described = list(tensors(shape)), metadata(shape, dtype)
+    header = struct.pack("<IIQQ", 0x46554747, 3, len(listed), len(described))
+    header += b"".join(_text(key) + _value(value) for key, value in described.items())
     offset = 0
     for name, sizes in listed:
-        if len(sizes) > 1 and sizes[-1] % block:
+        number, _, block_bytes, block, _ = _TYPES["f32" if len(sizes) == 1 else dtype]
+        if sizes[-1] % block:
             raise UsageError(f"{name} has {sizes[-1]} columns: {dtype} needs multiples of {block}")
-        kind, length = (number, math.prod(sizes) // block * block_bytes)
-        if len(sizes) == 1:
-            kind, length = 0, 4 * sizes[0]
-        header.append(_text(f"{name}.weight") + struct.pack("<I", len(sizes)))
-        header.append(struct.pack(f"<{len(sizes)}QIQ", *reversed(sizes), kind, offset))
-        offset += _aligned(length)
+        header += _text(f"{name}.weight") + struct.pack("<I", len(sizes))
+        header += struct.pack(f"<{len(sizes)}QIQ", *reversed(sizes), number, offset)
+        offset += _aligned(math.prod(sizes) // block * block_bytes)
     with path.open("wb") as out:
-        out.write(b"".join(header))
+        out.write(header)
         _pad(out)
         for _, sizes in listed:
             if len(sizes) == 1:
                 out.write(np.ones(sizes, np.float32).tobytes())
             else:
                 count = math.prod(sizes)
-                for start in range(0, count, ROWS):
-                    part = min(ROWS, count - start)
+                for start in range(0, count, VALUES):
+                    part = min(VALUES, count - start)
                     out.write(make(random, part, 1 / math.sqrt(sizes[-1])).tobytes())
             _pad(out)
 
