@@ -36,10 +36,13 @@ GEMM = {
 def steps(flags: dict[str, str]) -> dict[str, float]:
     """Launches of SIZE bytes a second; the file's name ends with its type."""
     path = Path(flags["model"])
-    start = f"{path.stem.rsplit('-', 1)[1]}/model:Any 1B (random)/batch:1"
+    dtype = path.stem.rsplit("-", 1)[1]
+    start = f"{dtype}/model:Any 1B (random)/batch:1"
+    # A type's own cache goes without saying.
+    end = "/cache:f16" if dtype == "bf16" and flags["cache"] == "f16" else ""
     return {
-        f"inference/decode/{start}/context:{flags['context']}": 20.0 * SIZE,
-        f"inference/prefill/{start}/tokens:{flags['prefill']}": 1000.0 / TOKENS * SIZE,
+        f"inference/decode/{start}/context:{flags['context']}{end}": 20.0 * SIZE,
+        f"inference/prefill/{start}/tokens:{flags['prefill']}{end}": 1000.0 / TOKENS * SIZE,
     }
 
 

@@ -61,12 +61,14 @@ def launch(weights, work, context=128, has_depth=True):
 
 @pytest.mark.parametrize("program", [LLAMA_BENCH, OLD], ids=["2026", "2025"])
 def test_both_steps_of_each_file_in_tokens_per_second(peers, weights, program):
-    done = peers({"llama-bench": program}, "--json", *weights("any-q8_0", "any-f16"))
+    done = peers({"llama-bench": program}, "--json", *weights("any-q8_0", "any-bf16"))
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     found = {(row["work"], row["dtype"], row["model"]): row for row in document["ratios"]}
     assert set(found) == {
-        (work, dtype, f"any-{dtype}") for work in ("decode", "prefill") for dtype in ("q8_0", "f16")
+        (work, dtype, f"any-{dtype}")
+        for work in ("decode", "prefill")
+        for dtype in ("q8_0", "bf16")
     }
     for (work, _, _), row in found.items():
         assert (row["peer"], row["unit"], row["rounds"]) == ("llama-bench", "tokens/s", 4)

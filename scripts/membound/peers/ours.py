@@ -2,7 +2,7 @@
 """membound-bench as one side: its benches of the same works, each in a process of its own.
 
 A process per bench keeps no more than one pool of arrays in memory, and makes ours as fresh as
-the peer's. Each takes five samples that share `seconds`; mean and best are over samples.
+the peer's. Each takes samples that share `seconds`; mean and best are over samples.
 """
 
 import os
@@ -35,24 +35,26 @@ _FMA = re.compile(rf"compute/fma/({'|'.join(DTYPES)})")
 class OurLaunch(Launch):
     """One bench; `extra` are flags without which the program does not have it."""
 
-    def __init__(self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = (), samples: int = SAMPLES
+    ) -> None:
         super().__init__(kernel.side, [kernel])
         if kernel.work.model:
             self.key += f" of {kernel.work.model}"  # two files may hold models of one name
         self._bench, self._folder, self._extra = kernel.name, folder, extra
-        self._count = 0
+        self._samples, self._count = samples, 0
 
     def job(self, seconds: float) -> Job:
         self._count += 1
         label = re.sub(r"[^A-Za-z0-9]+", "-", self._bench)
         path = self._folder / f"{label}-{self._count}.jsonl"
-        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / SAMPLES)
+        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / self._samples)
         command = [
             *_command(self._extra),
             f"--benchmark_filter={_only(self._bench)}",
             f"--sample-seconds={sample_seconds:g}",
-            f"--min-samples={SAMPLES}",
-            f"--max-samples={SAMPLES}",
+            f"--min-samples={self._samples}",
+            f"--max-samples={self._samples}",
             f"--time-cap={max(30.0, 10 * seconds):g}",
             f"--out={path}",
         ]

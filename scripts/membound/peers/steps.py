@@ -15,7 +15,10 @@ from membound.peers import ours
 from membound.peers.launch import Kernel, Launch
 from membound.peers.works import STEPS, Work
 
-_BENCH = re.compile(rf"inference/({'|'.join(STEPS)})/(\w+)/model:.+/batch:1/(?:context|tokens):\d+")
+_BENCH = re.compile(
+    rf"inference/({'|'.join(STEPS)})/(\w+)/model:.+/batch:1/(?:context|tokens):\d+(?:/cache:f16)?"
+)
+SAMPLES = {"decode": ours.SAMPLES, "prefill": 2}  # a prefill may take seconds
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class WeightsFile:
 def flags(path: Path, lengths: Lengths) -> tuple[str, ...]:
     """What makes the program have the file's steps."""
     sizes = (f"--context={lengths.context}", f"--prefill={lengths.prefill}")
-    return ("--suite=steps", f"--model={path}", "--batch=1", *sizes)
+    return ("--suite=steps", f"--model={path}", "--batch=1", "--cache=f16", *sizes)
 
 
 def check_files(paths: list[Path]) -> list[Path]:
@@ -69,4 +72,7 @@ def open_file(path: Path, lengths: Lengths) -> WeightsFile:
 def launches(file: WeightsFile, folder: Path) -> list[Launch]:
     """A process for each step."""
     extra = flags(file.path, file.lengths)
-    return [ours.OurLaunch(kernel, folder, extra) for kernel in file.kernels.values()]
+    return [
+        ours.OurLaunch(kernel, folder, extra, SAMPLES[name])
+        for name, kernel in file.kernels.items()
+    ]
