@@ -158,6 +158,13 @@ def test_its_samples_become_tokens_per_second(weights):
     (value,) = reading.values.values()
     assert (value.mean, value.best) == (pytest.approx(62 / 4), pytest.approx(31))
     assert reading.passes_per_second == pytest.approx(0.5)
+    assert reading.marks == ()
+
+
+def test_a_build_for_more_than_the_cpu_is_marked(weights):
+    row = ROW | {"backends": "CUDA"}
+    reading = launch(weights, "decode").read(Job([]), json.dumps([row], indent=1))
+    assert reading.marks == ("peer's backends: CUDA",)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,9 @@ class LlamaBenchLaunch(Launch):
             footprint_ok(size, self._setting),
         )
         version = f"{row.get('build_commit', 'unknown')} ({row.get('build_number', 'unknown')})"
-        return Reading({self._kernel.name: value}, len(taken) / sum(taken) * 1e9, version)
+        backends = str(row.get("backends", "CPU"))
+        marks = () if backends in ("CPU", "BLAS") else (f"peer's backends: {backends}",)
+        return Reading({self._kernel.name: value}, len(taken) / sum(taken) * 1e9, version, marks)
 
 
 def _positive(value: object) -> bool:
