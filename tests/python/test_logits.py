@@ -133,17 +133,28 @@ def test_sequences_of_a_batch_are_apart(architecture, tmp_path):
         assert tiny.error(together.logits[number], wanted) < F32_ERROR
 
 
-def test_experts_touched_are_those_that_the_router_chose(tmp_path):
+@pytest.mark.parametrize("batch", [1, 5])
+def test_experts_touched_are_those_that_the_router_chose(batch, tmp_path):
     model, prompt = tiny.gguf("qwen3moe", "F32"), tiny.prompt("qwen3moe")
-    found = generate(model, [prompt], DECODED + 1, "f32", tmp_path)
-    sequence = transformer.Sequence(transformer.load(model), "f64")
-    sequence.run(prompt + found.tokens[0][:-1])
-    # Of each decoded token and layer its own experts; of the prompt each expert once.
-    layers = len(sequence.model.layers)
-    touched = [
-        len({expert for chosen in sequence.chosen[: len(prompt)] for expert in chosen[layer]})
-        for layer in range(layers)
-    ]
-    assert found.said["experts_touched"]["prefill"] == sum(touched)
-    per_token = layers * sequence.model.experts_per_token
-    assert found.said["experts_touched"]["decode"] == [per_token] * DECODED
+    prompts = [prompt[shift:] + prompt[:shift] for shift in range(batch)]
+    found = generate(model, prompts, DECODED + 1, "f32", tmp_path)
+    chosen = []  # experts [sequence][token][layer]
+    for number, one in enumerate(prompts):
+        sequence = transformer.Sequence(transformer.load(model), "f64")
+        sequence.run(one + found.tokens[number][:-1])
+        chosen.append(sequence.chosen)
+
+    def touched(tokens: range) -> float:
+        """Of a layer, by one step that runs these tokens of every sequence, on average."""
+        layers = range(len(chosen[0][0]))
+        return np.mean(
+            [
+                len({expert for one in chosen for token in tokens for expert in one[token][layer]})
+                for layer in layers
+            ]
+        )
+
+    length = len(prompt)
+    decoded = np.mean([touched(range(t, t + 1)) for t in range(length, length + DECODED)])
+    wanted = {"prefill": touched(range(length)), "decode": decoded}
+    assert found.said["experts_touched"] == pytest.approx(wanted)

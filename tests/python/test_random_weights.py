@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import transformer
-from conftest import ROOT
+from conftest import ROOT, SMALL
 from membound.model import shape as shapes
 from membound.peers import random_weights
 from weight_files import read_gguf
@@ -17,19 +17,34 @@ from weight_files import read_gguf
 DTYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"]
 
 
+MODELS = {
+    "llama": {},
+    "qwen3": {"model_type": "qwen3"},
+    "qwen3moe": {
+        "model_type": "qwen3_moe",
+        "num_experts": 5,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 32,
+    },
+}
+
+
+@pytest.mark.parametrize("architecture", MODELS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_file_has_the_shape_and_type_and_runs(config, tmp_path, dtype):
-    shape, _ = shapes.load(str(config))
+def test_a_file_has_the_shape_and_type_and_runs(tmp_path, architecture, dtype):
+    shape = shapes.from_config(SMALL | MODELS[architecture], "small", "small")
     path = tmp_path / "weights.gguf"
     random_weights.write(path, shape, dtype)
     metadata, tensors, types = read_gguf(path)
-    assert metadata["llama.vocab_size"] == shape.vocab_size
-    assert {types[name] for name in types if "norm" in name} == {"F32"}
-    matrices = {name: values for name, values in tensors.items() if values.ndim == 2}
+    assert metadata["general.architecture"] == architecture
+    assert metadata[f"{architecture}.vocab_size"] == shape.vocab_size
+    exact = {name for name in types if "norm" in name or "gate_inp" in name}
+    assert {types[name] for name in exact} == {"F32"}
+    matrices = {name: tensors[name] for name in set(types) - exact}
     assert {types[name] for name in matrices} == {dtype.upper()}
-    assert matrices["blk.1.ffn_down.weight"].shape == (64, 128)
+    assert matrices["blk.1.attn_k.weight"].shape == (32, 64)
     for values in matrices.values():
-        assert values.std() * np.sqrt(values.shape[1]) == pytest.approx(1, rel=0.2)
+        assert values.std() * np.sqrt(values.shape[-1]) == pytest.approx(1, rel=0.2)
         assert abs(values.mean()) < 0.2 * values.std()
     assert len(path.read_bytes()) % random_weights.ALIGNMENT == 0
     logits = transformer.Sequence(transformer.load(path)).run([3, 1, 4, 1, 5])

@@ -3,9 +3,9 @@
 
     python -m membound.peers.random_weights --model Llama-3.2-1B --dtype q4_0 FILE.gguf
 
-All matrices have the type, the head too, norms are f32: what llama.cpp's `llama-quantize --pure`
-writes. Weights are random bits of the types' own blocks, scaled so that activations stay finite.
-It has no vocabulary: engines run it, and can't turn its tokens into text.
+All matrices have the type, the head too; norms and routers are f32: what llama.cpp's
+`llama-quantize --pure` writes. Weights are random bits of the types' own blocks, scaled so that
+activations stay finite. It has no vocabulary: engines run it, and can't turn its tokens into text.
 """
 
 import math
@@ -13,7 +13,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 import typer
@@ -25,6 +25,7 @@ from membound.model.shape import Shape
 ALIGNMENT = 32
 BLOCK = 32  # values that share a scale in q8_0 and q4_0
 VALUES = 1 << 24  # that are made at a time
+ROUTER = "ffn_gate_inp"
 _U32, _F32, _TEXT = 4, 6, 8  # numbers of GGUF's types of metadata
 Array = np.ndarray[Any, Any]
 
@@ -72,6 +73,12 @@ _TYPES = {
 }
 
 
+def architecture(shape: Shape) -> str:
+    if shape.experts:
+        return "qwen3moe"
+    return "qwen3" if shape.qk_norm else "llama"
+
+
 def tensors(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Names and dimensions, columns last. Vectors are norms."""
     hidden, inner = shape.hidden_size, shape.intermediate_size
@@ -83,18 +90,33 @@ def tensors(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"{start}attn_q", (queries, hidden)
         yield f"{start}attn_k", (keys, hidden)
         yield f"{start}attn_v", (keys, hidden)
+        if shape.qk_norm:
+            yield f"{start}attn_q_norm", (shape.head_dim,)
+            yield f"{start}attn_k_norm", (shape.head_dim,)
         yield f"{start}attn_output", (hidden, queries)
         yield f"{start}ffn_norm", (hidden,)
-        yield f"{start}ffn_gate", (inner, hidden)
-        yield f"{start}ffn_up", (inner, hidden)
-        yield f"{start}ffn_down", (hidden, inner)
+        if shape.experts:
+            experts, inner = shape.experts, shape.expert_intermediate
+            yield f"{start}{ROUTER}", (experts, hidden)
+            yield f"{start}ffn_gate_exps", (experts, inner, hidden)
+            yield f"{start}ffn_up_exps", (experts, inner, hidden)
+            yield f"{start}ffn_down_exps", (experts, hidden, inner)
+        else:
+            yield f"{start}ffn_gate", (inner, hidden)
+            yield f"{start}ffn_up", (inner, hidden)
+            yield f"{start}ffn_down", (hidden, inner)
     yield "output_norm", (hidden,)
     if not shape.tie_word_embeddings:
         yield "output", (shape.vocab_size, hidden)
 
 
 def metadata(shape: Shape, dtype: str) -> dict[str, int | float | str]:
-    arch = "llama"
+    arch = architecture(shape)
+    mixture: dict[str, int | float | str] = {
+        f"{arch}.expert_count": shape.experts,
+        f"{arch}.expert_used_count": shape.experts_per_token,
+        f"{arch}.expert_feed_forward_length": shape.expert_intermediate,
+    }
     return {
         "general.architecture": arch,
         "general.name": f"{shape.id} (random weights)",
@@ -112,17 +134,19 @@ def metadata(shape: Shape, dtype: str) -> dict[str, int | float | str]:
         f"{arch}.rope.dimension_count": shape.head_dim,
         f"{arch}.rope.freq_base": 500000.0,
         f"{arch}.vocab_size": shape.vocab_size,
+        **(mixture if shape.experts else {}),
     }
 
 
 def write(path: Path, shape: Shape, dtype: str, seed: int = 0) -> None:
-    random, make = np.random.default_rng(seed), _TYPES[dtype][-1]
-    listed, described = list(tensors(shape)), metadata(shape, dtype)
+    random = np.random.default_rng(seed)
+    described = metadata(shape, dtype)
+    listed = [(name, sizes, _type_of(name, sizes, dtype)) for name, sizes in tensors(shape)]
     header = struct.pack("<IIQQ", 0x46554747, 3, len(listed), len(described))
     header += b"".join(_text(key) + _value(value) for key, value in described.items())
     offset = 0
-    for name, sizes in listed:
-        number, _, block_bytes, block, _ = _TYPES["f32" if len(sizes) == 1 else dtype]
+    for name, sizes, kind in listed:
+        number, _, block_bytes, block, _ = _TYPES[kind]
         if sizes[-1] % block:
             raise UsageError(f"{name} has {sizes[-1]} columns: {dtype} needs multiples of {block}")
         header += _text(f"{name}.weight") + struct.pack("<I", len(sizes))
@@ -131,22 +155,32 @@ def write(path: Path, shape: Shape, dtype: str, seed: int = 0) -> None:
     with path.open("wb") as out:
         out.write(header)
         _pad(out)
-        for _, sizes in listed:
+        for _, sizes, kind in listed:
             if len(sizes) == 1:
                 out.write(np.ones(sizes, np.float32).tobytes())
             else:
-                count = math.prod(sizes)
-                for start in range(0, count, VALUES):
-                    part = min(VALUES, count - start)
-                    out.write(make(random, part, 1 / math.sqrt(sizes[-1])).tobytes())
+                _write_random(out, random, sizes, kind)
             _pad(out)
+
+
+def _type_of(name: str, sizes: tuple[int, ...], dtype: str) -> str:
+    return "f32" if len(sizes) == 1 or name.endswith(ROUTER) else dtype
+
+
+def _write_random(
+    out: BinaryIO, random: np.random.Generator, sizes: tuple[int, ...], dtype: str
+) -> None:
+    count, make = math.prod(sizes), _TYPES[dtype][-1]
+    for start in range(0, count, VALUES):
+        part = min(VALUES, count - start)
+        out.write(make(random, part, 1 / math.sqrt(sizes[-1])).tobytes())
 
 
 def _aligned(length: int) -> int:
     return -(-length // ALIGNMENT) * ALIGNMENT
 
 
-def _pad(out: Any) -> None:
+def _pad(out: BinaryIO) -> None:
     out.write(bytes(_aligned(out.tell()) - out.tell()))
 
 
