@@ -6,8 +6,8 @@ prompt, or one token) each repetition clears the cache and times, to the end of 
 - prefill: one batch of random tokens, the head computed for the last position only;
 - decode: N single tokens one after the other, random ones: it computes and copies out the logits of
   each and samples nothing. The tokens before them (`-d`, which older builds lack) are not timed.
-Contexts grow by one a token. N and the depth are chosen so that their mean is our one context; time
-is linear in it. Set to what ours has: threads, one to a core; f16 caches; one sequence; a physical
+Contexts grow by one a token. N and the depth are chosen so that their mean is that of ours; time is
+linear in it. Set to what ours has: threads, one to a core; f16 caches; one sequence; a physical
 batch that takes the prompt whole. Its choices that may matter are all tried: weights mapped from
 the page cache or read into its own memory, with and without its flash attention.
 """

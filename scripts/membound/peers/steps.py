@@ -3,7 +3,7 @@
 
 A file has its own benches in membound-bench; each is one work, in tokens/s of one sequence. What
 is timed: the whole step from tokens to the chosen token, weights read from memory, the cache in
-f16. Prefill computes the head for the last position only. Decode is at one context.
+f16. Prefill computes the head for the last position only; decode's cache grows about its context.
 """
 
 import re
