@@ -307,8 +307,8 @@ def peers(
 
     wanted = session.parse_works(works)
     files = steps.check_files(model or [])
-    session.check_works(wanted, files)
     named = registry.parse_named(peer or [])
+    session.check_sides(wanted, named, files)
     paths.bench_program()
     lengths = steps.Lengths(prefill, context)
     request = session.Request(named, wanted, rounds, seconds, seed, timeout, out, files, lengths)

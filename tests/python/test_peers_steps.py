@@ -113,6 +113,8 @@ def test_with_files_others_take_no_part(peers, weights):
         (("--model", "/nowhere.gguf"), "--model /nowhere.gguf: no such file"),
         (("--works", "decode"), "--works decode needs --model"),
         (("--works", "read", "--model", "any-f16.gguf"), "--works read goes without --model"),
+        (("--peer", "llama-bench=/bin/true"), "--peer llama-bench needs --model FILE.gguf"),
+        (("--peer", "stream=/bin/true", "--model", "any-f16.gguf"), "--peer stream goes without"),
         (("--model", "any-f16.gguf", "--model", "any-f16.gguf"), "two files are called any-f16"),
         (("--model", "truncated-f16.gguf"), "truncated-f16.gguf: ends early"),
         (("--model", "any-f16.gguf", "--context", "0"), "--context"),

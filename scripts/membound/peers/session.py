@@ -55,12 +55,14 @@ def parse_works(text: str | None) -> frozenset[Work]:
     return frozenset(found)
 
 
-def check_works(works: frozenset[Work], files: list[Path]) -> None:
+def check_sides(works: frozenset[Work], named: list[tuple[str, str]], files: list[Path]) -> None:
     """Steps need a file, and a file has nothing but steps. Raises UsageError."""
-    for compared in sorted(works):
-        if (compared.name in STEPS) != bool(files):
+    asked = [(f"--works {compared.name}", compared.name in STEPS) for compared in sorted(works)]
+    asked += [(f"--peer {kind}", kind == llama_bench.NAME) for kind, _ in named]
+    for option, is_of_steps in asked:
+        if is_of_steps != bool(files):
             needs = "goes without --model" if files else "needs --model FILE.gguf"
-            raise UsageError(f"--works {compared.name} {needs}")
+            raise UsageError(f"{option} {needs}")
 
 
 class Session:
