@@ -80,6 +80,10 @@ int generate_tokens(const Options& options) {
     whole["seconds_per_output_token"] = seconds;
     whole["tokens_per_s"] = static_cast<double>(options.prompts.size()) / seconds;
   }
+  if (shape.experts > 0) {
+    whole["experts_touched"] = {{"prefill", found.prefill_experts_touched},
+                                {"decode", found.decode_experts_touched}};
+  }
   std::cout << whole.dump() << "\n";
   return 0;
 }

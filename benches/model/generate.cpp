@@ -49,6 +49,7 @@ class Generator {
     program.set_window(length_ - 1, length_ - 1, length_);
     run(device_, program);  // warms up: threads, pages, caches
     result_.seconds_to_first_token = run(device_, program);
+    result_.prefill_experts_touched = program.take_experts_touched();
     keep(program, length_ - 1);
     if (count_ == 0) return std::move(result_);
     append(program.chosen());
@@ -80,6 +81,7 @@ class Generator {
       keep(program, position);
       append(program.chosen());
     }
+    result_.decode_experts_touched = program.take_experts_touched();
   }
 
   void append(const Tokens& chosen) {

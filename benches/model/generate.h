@@ -15,6 +15,8 @@ struct Generated {
   std::vector<Tokens> tokens;          // of each sequence, without its prompt
   double seconds_to_first_token = 0;   // of all sequences: one prefill
   std::vector<double> output_seconds;  // of each decode step after it
+  // Experts of a layer that one step touched, on average; 0 without a mixture or without the step.
+  double prefill_experts_touched = 0, decode_experts_touched = 0;
   // [sequence][position][vocab] where they were asked for: after each token of the prompt and each
   // generated one but the last.
   std::vector<float> logits;

@@ -267,9 +267,21 @@ def peers(
         list[str] | None,
         typer.Option(
             metavar="NAME=PATH",
-            help="likwid-bench, stream, babelstream or mixbench, and its program. Repeatable.",
+            help="likwid-bench, stream, babelstream, mixbench or llama-bench, and its program. "
+            "Repeatable.",
         ),
     ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.gguf",
+            help="Compare decode and prefill of these weights with llama-bench's. Repeatable.",
+        ),
+    ] = None,
+    context: Annotated[
+        int, typer.Option(min=1, max=1 << 20, help="Tokens in the cache at a decode.")
+    ] = 128,
+    prefill: Annotated[int, typer.Option(min=1, max=1 << 17, help="Tokens of a prefill.")] = 512,
     works: Annotated[
         str | None, typer.Option(help="Such as read,triad/f32; default: all that both do.")
     ] = None,
@@ -291,12 +303,15 @@ def peers(
 ) -> None:
     """Compare with the peers that are installed, interleaved, as ratios with intervals."""
     from membound import paths
-    from membound.peers import registry, result, session, table
+    from membound.peers import registry, result, session, steps, table
 
     wanted = session.parse_works(works)
+    files = steps.check_files(model or [])
     named = registry.parse_named(peer or [])
+    session.check_sides(wanted, named, files)
     paths.bench_program()
-    request = session.Request(named, wanted, rounds, seconds, seed, timeout, out)
+    lengths = steps.Lengths(prefill, context)
+    request = session.Request(named, wanted, rounds, seconds, seed, timeout, out, files, lengths)
     document = session.Session(request).execute()
     if as_json:
         _print_json(document)

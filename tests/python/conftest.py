@@ -90,3 +90,28 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder / "out"
+
+
+@pytest.fixture
+def peers(cli, tmp_path, monkeypatch):
+    """Call `peers` with these programs, by name and Python text, alone on PATH."""
+
+    def program(name: str, text: str) -> Path:
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!{sys.executable} -IS\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    bench = program("membound-bench", (HERE / "fake_streams.py").read_text())
+    bench = bench.rename(tmp_path / "membound-bench")
+
+    def call(programs: dict[str, str], *arguments: object, **extra: str):
+        for name, text in programs.items():
+            program(name, text)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        monkeypatch.setenv("MEMBOUND_BENCH", str(bench))
+        extra = {"MEMBOUND_BENCH": str(bench)} | extra
+        return cli("peers", "--rounds", 4, "--seconds", "0.1", *arguments, **extra)
+
+    return call

@@ -2,7 +2,8 @@
 """Stands in for membound-bench where peers are compared: a listing, journals, given rates.
 
 The machine reads at 40 GB/s, stores without write-allocate at 30 and otherwise at 20, and has
-1 MB of last-level cache. $FAKE_STREAMS: wrong (triad's check fails), gemm (has a library).
+1 MB of last-level cache. With a weights file it decodes 20 tokens/s and prefills 1000.
+$FAKE_STREAMS: wrong (triad's check fails), gemm (has a library).
 """
 
 import json
@@ -11,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+TOKENS = 512  # of a prefill
 SIZE = 1 << 28
 RATES = {
     f"bandwidth/read/f32/mode:cold/bytes:{SIZE}": 40e9,
@@ -31,10 +33,28 @@ GEMM = {
 }
 
 
+def steps(flags: dict[str, str]) -> dict[str, float]:
+    """Launches of SIZE bytes a second; the file's name ends with its type."""
+    path = Path(flags["model"])
+    dtype = path.stem.rsplit("-", 1)[1]
+    start = f"{dtype}/model:Any 1B (random)/batch:1"
+    # A type's own cache goes without saying.
+    end = "/cache:f16" if dtype == "bf16" and flags["cache"] == "f16" else ""
+    return {
+        f"inference/decode/{start}/context:{flags['context']}{end}": 20.0 * SIZE,
+        f"inference/prefill/{start}/tokens:{flags['prefill']}{end}": 1000.0 / TOKENS * SIZE,
+    }
+
+
 def main() -> int:
     flags = dict(a[2:].split("=", 1) if "=" in a else (a[2:], "") for a in sys.argv[1:])
     behaviour = os.environ.get("FAKE_STREAMS", "")
     rates = RATES | (GEMM if behaviour == "gemm" and "model" in flags else {})
+    if flags["suite"] == "steps":
+        if "truncated" in flags["model"]:
+            print(f"membound-bench: error: {flags['model']}: ends early", file=sys.stderr)
+            return 3
+        rates = steps(flags)
     if "benchmark_list_tests" in flags:
         for name in rates:
             print(f"{name}/cpu:0/iterations:1/repeats:5/manual_time")
@@ -46,7 +66,8 @@ def main() -> int:
     device["details"] = {"transparent_huge_pages": "always [madvise] never"}
     lines = [{"type": "header", "devices": [device], "version": "0"}]
     where = {"bench": chosen[0], "device": "cpu:0"}
-    moved = {"bytes_read": SIZE} if "bandwidth" in chosen[0] else {"flops": {"f32": SIZE}}
+    reads = chosen[0].startswith(("bandwidth", "inference/decode"))
+    moved = {"bytes_read": SIZE} if reads else {"flops": {"f32": SIZE}}
     okay = not (behaviour == "wrong" and "triad" in chosen[0])
     about = {"stage": "ceiling", "work": moved, "check": {"ok": okay}, "footprint_bytes": SIZE}
     lines.append({"type": "bench", **where, **about})

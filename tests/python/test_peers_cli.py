@@ -34,31 +34,6 @@ STREAM = f"print(open({str(HERE / 'peers_output' / 'stream.txt')!r}).read())"
 HANG = "import subprocess, time\nsubprocess.Popen(['/bin/sleep', '600'])\ntime.sleep(600)"
 
 
-@pytest.fixture
-def peers(cli, tmp_path, monkeypatch):
-    """Call `peers` with these programs, by name and Python text, alone on PATH."""
-
-    def program(name: str, text: str) -> Path:
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!{sys.executable} -IS\n{text}\n")
-        path.chmod(0o755)
-        return path
-
-    bench = program("membound-bench", (HERE / "fake_streams.py").read_text())
-    bench = bench.rename(tmp_path / "membound-bench")
-
-    def call(programs: dict[str, str], *arguments: object, **extra: str):
-        for name, text in programs.items():
-            program(name, text)
-        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        monkeypatch.setenv("MEMBOUND_BENCH", str(bench))
-        extra = {"MEMBOUND_BENCH": str(bench)} | extra
-        return cli("peers", "--rounds", 4, "--seconds", "0.1", *arguments, **extra)
-
-    return call
-
-
 def by_work(document):
     return {(row["peer"], row["work"]): row for row in document["ratios"]}
 

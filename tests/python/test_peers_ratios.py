@@ -67,6 +67,7 @@ def test_the_line_on_a_work(ratio, low, word):
     row = Row(
         work="copy",
         dtype="f32",
+        model="",
         unit="GB/s",
         peer="stream",
         peer_kernel="Copy",

@@ -2,7 +2,7 @@
 """membound-bench as one side: its benches of the same works, each in a process of its own.
 
 A process per bench keeps no more than one pool of arrays in memory, and makes ours as fresh as
-the peer's. Each takes five samples that share `seconds`; mean and best are over samples.
+the peer's. Each takes samples that share `seconds`; mean and best are over samples.
 """
 
 import os
@@ -17,7 +17,7 @@ from membound import journal, paths
 from membound.errors import CannotMeasure, UsageError
 from membound.peers.execute import execute
 from membound.peers.launch import SAFETY, Job, Kernel, Launch, Reading, Setting, Unreadable, Value
-from membound.peers.works import DTYPES, MOVES, MOVES_DTYPE, WORDS, Work, work
+from membound.peers.works import DTYPES, MOVES, MOVES_DTYPE, STEPS, WORDS, Work, work
 from membound.record import Measurement, Process
 
 SIDE = "membound"
@@ -35,22 +35,26 @@ _FMA = re.compile(rf"compute/fma/({'|'.join(DTYPES)})")
 class OurLaunch(Launch):
     """One bench; `extra` are flags without which the program does not have it."""
 
-    def __init__(self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = (), samples: int = SAMPLES
+    ) -> None:
         super().__init__(kernel.side, [kernel])
+        if kernel.work.model:
+            self.key += f" of {kernel.work.model}"  # two files may hold models of one name
         self._bench, self._folder, self._extra = kernel.name, folder, extra
-        self._count = 0
+        self._samples, self._count = samples, 0
 
     def job(self, seconds: float) -> Job:
         self._count += 1
         label = re.sub(r"[^A-Za-z0-9]+", "-", self._bench)
         path = self._folder / f"{label}-{self._count}.jsonl"
-        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / SAMPLES)
+        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / self._samples)
         command = [
             *_command(self._extra),
             f"--benchmark_filter={_only(self._bench)}",
             f"--sample-seconds={sample_seconds:g}",
-            f"--min-samples={SAMPLES}",
-            f"--max-samples={SAMPLES}",
+            f"--min-samples={self._samples}",
+            f"--max-samples={self._samples}",
             f"--time-cap={max(30.0, 10 * seconds):g}",
             f"--out={path}",
         ]
@@ -73,14 +77,23 @@ class OurLaunch(Launch):
 
 def _value(found: Measurement, compared: Work) -> Value:
     counts = found.work
-    if compared.name in WORDS:
+    if compared.name in STEPS:
+        amount = tokens_of(found.bench)
+    elif compared.name in WORDS:
         amount = counts.bytes_read + counts.bytes_written
     else:
         amount = sum(counts.flops.values())
     seconds = [sample.seconds for sample in found.samples]
-    footprint = getattr(found, "footprint_bytes", None) if compared.name in WORDS else None
+    memory = compared.name in (*WORDS, "decode")
+    footprint = getattr(found, "footprint_bytes", None) if memory else None
     mean, best = amount / statistics.fmean(seconds), amount / min(seconds)
     return Value(mean, best, footprint, found.footprint_ok)
+
+
+def tokens_of(bench: str) -> int:
+    """That one launch of a step takes in: a prompt's, or one of a decode."""
+    found = re.search(r"inference/prefill/.*/tokens:(\d+)", bench)
+    return int(found.group(1)) if found else 1
 
 
 def _command(extra: Iterable[str]) -> list[str]:
@@ -89,12 +102,14 @@ def _command(extra: Iterable[str]) -> list[str]:
 
 
 def _only(bench: str) -> str:
-    """A filter that matches this bench alone; names hold nothing special but dots."""
-    return f"^{bench.replace('.', '[.]')}/{DEVICE}(/|$)"
+    """A filter that matches this bench alone; models' names may hold anything."""
+    plain = re.sub(r"[.+*?(){}|$]", r"[\g<0>]", bench)
+    return f"^{plain}/{DEVICE}(/|$)"
 
 
 def list_benches(extra: tuple[str, ...] = ()) -> list[str]:
-    """Names of all benches that the program would measure on the CPU."""
+    """Names of all benches that the program would measure on the CPU. Raises CannotMeasure, and
+    UsageError where the program says that what it was given is no good."""
     command = [*_command(extra), "--benchmark_list_tests"]
     try:
         done = subprocess.run(
@@ -104,6 +119,8 @@ def list_benches(extra: tuple[str, ...] = ()) -> list[str]:
         raise CannotMeasure(f"{command[0]} lists no benches: {error}") from None
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        if done.returncode == UsageError.exit_code:
+            raise UsageError(said[0].removeprefix("membound-bench: error: "))
         raise CannotMeasure(f"{command[0]} lists no benches: {said[0]}")
     return [
         line.split(f"/{DEVICE}", 1)[0] for line in done.stdout.splitlines() if f"/{DEVICE}" in line

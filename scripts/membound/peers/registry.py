@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from membound.errors import UsageError
-from membound.peers import babelstream, likwid, mixbench, stream
+from membound.peers import babelstream, likwid, llama_bench, mixbench, stream
 from membound.peers.launch import Launch, Setting, Unreadable
+from membound.peers.steps import WeightsFile
 
-ADAPTERS = {adapter.NAME: adapter for adapter in (likwid, stream, babelstream, mixbench)}
+ADAPTERS = {
+    adapter.NAME: adapter for adapter in (likwid, stream, babelstream, mixbench, llama_bench)
+}
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,17 @@ def discover(named: list[tuple[str, str]]) -> list[Peer]:
     return peers
 
 
-def launches(peer: Peer, setting: Setting) -> tuple[Peer, list[Launch]]:
-    """What it can be asked to run; a program that does not answer becomes absent."""
+def launches(peer: Peer, setting: Setting, files: list[WeightsFile]) -> tuple[Peer, list[Launch]]:
+    """What it can be asked to run, on weights files where there are any, else of loops.
+
+    A program that does not answer becomes absent.
+    """
     assert peer.program is not None
+    program = Path(peer.program)
     try:
-        found, version = ADAPTERS[peer.kind].find(peer.side, Path(peer.program), setting)
+        if files:
+            return peer, llama_bench.launches(peer.side, program, setting, files)
+        found, version = ADAPTERS[peer.kind].find(peer.side, program, setting)
     except Unreadable as error:
         return replace(peer, reason=str(error)), []
     return replace(peer, version=version), found

@@ -18,10 +18,11 @@ MOST_STEAL = 0.05  # of a process's time; it shows in the rate
 
 @dataclass(frozen=True)
 class Row:
-    """One ratio; rates in bytes/s or flop/s, medians over `rounds`."""
+    """One ratio; rates in bytes/s, flop/s or tokens/s, medians over `rounds`."""
 
     work: str
     dtype: str
+    model: str  # of a step, else empty
     unit: str
     peer: str
     peer_kernel: str
@@ -77,6 +78,7 @@ class Results:
         return Row(
             work=compared.name,
             dtype=compared.dtype,
+            model=compared.model,
             unit=compared.unit,
             peer=side,
             peer_kernel=peer_kernel.name,
@@ -114,7 +116,7 @@ class Results:
     ) -> list[str]:
         """What a reader must know beside the ratio."""
         marks = []
-        if kernel.work.name in WORDS:
+        if kernel.work.name in (*WORDS, "decode"):
             if not all(value.footprint_ok for value in ours.values()):
                 marks.append("our footprint < 4x LLC")
             if not all(value.footprint_ok for value in peers.values()):
@@ -160,8 +162,9 @@ def _best(side: dict[Kernel, dict[int, Value]], statistic: str) -> Kernel | None
 def verdict(row: Row) -> str:
     """One line on the best peer's best kernel of one work."""
     low, high = row.interval95
-    name = str(Work(row.work, row.dtype))
-    rate = f"{row.peer_rate / 1e9:.1f} {row.unit}, ours {row.our_rate / 1e9:.1f}"
+    compared = Work(row.work, row.dtype, row.model)
+    peer_rate, our_rate = row.peer_rate / compared.scale, row.our_rate / compared.scale
+    rate = f"{peer_rate:.1f} {row.unit}, ours {our_rate:.1f}"
     if low > 1:
         found = f"faster by {100 * (row.ratio - 1):.1f} %"
     elif low >= EQUAL:
@@ -172,6 +175,6 @@ def verdict(row: Row) -> str:
         found = f"undecided: may be slower by {100 * (1 - low):.1f} %"
     bound = "is" if low >= EQUAL else "is not"
     return (
-        f"{name}: best peer kernel {row.peer} {row.peer_kernel} {rate}: {found} "
+        f"{compared}: best peer kernel {row.peer} {row.peer_kernel} {rate}: {found} "
         f"({row.ratio:.3f}, 95 % {low:.3f} to {high:.3f}; lower bound {bound} >= {EQUAL})"
     )

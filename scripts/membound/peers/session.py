@@ -14,11 +14,11 @@ from typing import Any
 
 from membound import __version__, paths, progress
 from membound.errors import CannotMeasure, UsageError
-from membound.peers import library, ours, registry, result
+from membound.peers import library, llama_bench, ours, registry, result, steps
 from membound.peers.contest import Contest, Start
 from membound.peers.launch import Kernel, Launch, Setting
 from membound.peers.registry import Peer
-from membound.peers.works import DTYPES, NAMES, Work, work
+from membound.peers.works import DTYPES, NAMES, STEPS, Work, work
 from membound.storage import write_atomically
 
 QUALIFYING_SHARE = 0.4  # of the seconds that a kernel gets in a round
@@ -35,9 +35,11 @@ class Request:
     seed: int
     timeout_seconds: float
     out: Path | None
+    files: list[Path]  # weights; with some, their steps are compared and no loops
+    lengths: steps.Lengths
 
     def wants(self, compared: Work) -> bool:
-        return not self.works or compared in self.works
+        return not self.works or compared._replace(model="") in self.works
 
 
 def parse_works(text: str | None) -> frozenset[Work]:
@@ -53,13 +55,27 @@ def parse_works(text: str | None) -> frozenset[Work]:
     return frozenset(found)
 
 
+def check_sides(works: frozenset[Work], named: list[tuple[str, str]], files: list[Path]) -> None:
+    """Steps need a file, and a file has nothing but steps. Raises UsageError."""
+    asked = [(f"--works {compared.name}", compared.name in STEPS) for compared in sorted(works)]
+    asked += [(f"--peer {kind}", kind == llama_bench.NAME) for kind, _ in named]
+    for option, is_of_steps in asked:
+        if is_of_steps != bool(files):
+            needs = "goes without --model" if files else "needs --model FILE.gguf"
+            raise UsageError(f"{option} {needs}")
+
+
 class Session:
     """State of one comparison; `document` is valid whenever it is asked for."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.started_at = paths.utc_now()
-        self.peers = registry.discover(request.named)
+        self.peers = [
+            peer
+            for peer in registry.discover(request.named)
+            if (peer.kind == llama_bench.NAME) == bool(request.files)
+        ]
         self.not_compared: list[dict[str, Any]] = []
         self.kernels: list[Kernel] = []
         self.setting: Setting | None = None
@@ -90,32 +106,47 @@ class Session:
 
     def _candidates(self, scratch: Path) -> list[Launch]:
         """Launches of both sides for the works that both have and that are wanted."""
-        own_gemm, libraries, absent = library.find(scratch)
-        self.peers += [Peer(name, "library", reason=reason) for name, reason in absent.items()]
-        sides = dict.fromkeys(launch.side for launch in libraries)
-        self.peers += [Peer(name, "library", "in membound-bench") for name in sides]
+        mine: list[Launch] = []
+        theirs: list[Launch] = []
+        if not self.request.files:
+            mine, theirs = self._libraries(scratch)
         if not any(peer.found for peer in self.peers):
-            programs = [p for a in registry.ADAPTERS.values() for p in a.PROGRAMS]
+            kinds = dict.fromkeys(peer.kind for peer in self.peers)
+            programs = [p for kind in kinds for p in self._programs(kind)]
             raise CannotMeasure(
                 f"no peer found: none of {', '.join(programs)} is on PATH; install one, "
                 "or name it with --peer NAME=PATH"
             )
         self.setting, self.device = ours.setting(scratch)
-        theirs = libraries + self._peer_launches(self.setting)
-        mine = own_gemm + [
-            ours.OurLaunch(kernel, scratch) for kernel in ours.kernels(ours.list_benches())
-        ]
+        files = [steps.open_file(path, self.request.lengths) for path in self.request.files]
+        theirs += self._peer_launches(self.setting, files)
+        if files:
+            mine = [launch for file in files for launch in steps.launches(file, scratch)]
+        else:
+            loops = ours.kernels(ours.list_benches())
+            mine += [ours.OurLaunch(kernel, scratch) for kernel in loops]
         self._choose(mine, theirs)
         wanted = set(self.kernels)
         for launch in mine + theirs:
             launch.kernels = [kernel for kernel in launch.kernels if kernel in wanted]
         return [launch for launch in mine + theirs if launch.kernels]
 
-    def _peer_launches(self, setting: Setting) -> list[Launch]:
+    def _libraries(self, scratch: Path) -> tuple[list[Launch], list[Launch]]:
+        own, libraries, absent = library.find(scratch)
+        self.peers += [Peer(name, "library", reason=reason) for name, reason in absent.items()]
+        sides = dict.fromkeys(launch.side for launch in libraries)
+        self.peers += [Peer(name, "library", "in membound-bench") for name in sides]
+        return own, libraries
+
+    @staticmethod
+    def _programs(kind: str) -> tuple[str, ...]:
+        return registry.ADAPTERS[kind].PROGRAMS if kind in registry.ADAPTERS else ()
+
+    def _peer_launches(self, setting: Setting, files: list[steps.WeightsFile]) -> list[Launch]:
         found: list[Launch] = []
         for index, peer in enumerate(self.peers):
             if peer.found and peer.kind in registry.ADAPTERS:
-                self.peers[index], launches = registry.launches(peer, setting)
+                self.peers[index], launches = registry.launches(peer, setting, files)
                 found += launches
         return found
 
@@ -123,25 +154,21 @@ class Session:
         """Kernels to compare. A peer that does a work in two types does it in our first one."""
         have = {kernel.work for launch in mine for kernel in launch.kernels}
         offered = [kernel for launch in theirs for kernel in launch.kernels]
-        first: dict[tuple[str, str], Work] = {}
+        first: dict[tuple[str, str, str], Work] = {}
         for kernel in sorted(offered, key=lambda k: DTYPES.index(k.work.dtype)):
             if kernel.work in have and self.request.wants(kernel.work):
-                first.setdefault((kernel.side, kernel.work.name), kernel.work)
-        chosen = [
-            kernel
-            for kernel in offered
-            if first.get((kernel.side, kernel.work.name)) == kernel.work
-        ]
+                first.setdefault(_asked(kernel), kernel.work)
+        chosen = [kernel for kernel in offered if first.get(_asked(kernel)) == kernel.work]
         works = {kernel.work for kernel in chosen}
         chosen += [k for launch in mine for k in launch.kernels if k.work in works]
         order = {name: number for number, name in enumerate(NAMES)}
         self.kernels = sorted(chosen, key=lambda k: (order[k.work.name], k.work.dtype))
-        for side, name in dict.fromkeys((k.side, k.work.name) for k in offered):
-            asked = any(self.request.wants(k.work) for k in offered if k.work.name == name)
-            if (side, name) not in first and asked:
-                dtypes = sorted({k.dtype for k in offered if (k.side, k.work.name) == (side, name)})
+        for asked in dict.fromkeys(map(_asked, offered)):
+            same = [kernel for kernel in offered if _asked(kernel) == asked]
+            if asked not in first and any(self.request.wants(kernel.work) for kernel in same):
+                dtypes = sorted({kernel.dtype for kernel in same})
                 reason = f"this membound-bench has no such bench in {' or '.join(dtypes)}"
-                self.not_compared.append({"work": name, "peer": side, "reason": reason})
+                self.not_compared.append({"work": asked[1], "peer": asked[0], "reason": reason})
 
     def _measure(self, candidates: list[Launch]) -> None:
         request = self.request
@@ -212,6 +239,7 @@ class Session:
             **asdict(self.request),
             "works": sorted(map(str, self.request.works)),
             "out": str(self.request.out),
+            "files": [str(path) for path in self.request.files],
         }
         raw = {
             "schema_version": 1,
@@ -226,6 +254,10 @@ class Session:
             "rounds": [[start.as_dict() for start in one] for one in self.contest.rounds],
         }
         write_atomically(self.request.out / "peers.json", json.dumps(raw, indent=1) + "\n")
+
+
+def _asked(kernel: Kernel) -> tuple[str, str, str]:
+    return kernel.side, kernel.work.name, kernel.work.model
 
 
 def _make_folder(folder: Path) -> None:

@@ -35,15 +35,21 @@ def _ratios(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         low, high = row["interval95"]
         store = " nt" if "store:nt" in row["our_kernel"] else ""
+        compared = Work(row["work"], row["dtype"], row["model"])
         table.add_row(
-            str(Work(row["work"], row["dtype"])),
-            f"{row['our_rate'] / 1e9:.1f}{store}",
+            str(compared),
+            f"{row['our_rate'] / compared.scale:.1f}{store}",
             f"{row['peer']} {row['peer_kernel']}",
-            f"{row['peer_rate'] / 1e9:.1f}",
+            f"{row['peer_rate'] / compared.scale:.1f}",
             f"{row['ratio']:.3f}",
             f"{low:.3f}..{high:.3f}",
             str(row["rounds"]),
             "; ".join(row["marks"]),
         )
-    table.caption = "GB/s by definition of the loop, GFLOP/s for fma and gemm; nt: our non-temporal"
+    steps = any(row["model"] for row in rows)
+    table.caption = (
+        "tokens/s"
+        if steps
+        else ("GB/s by definition of the loop, GFLOP/s for fma and gemm; nt: our non-temporal")
+    )
     return table

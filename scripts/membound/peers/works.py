@@ -7,6 +7,8 @@ STREAM 5.10 and BabelStream weigh copy and scale (mul) 2 words, add and triad 3,
 These agree with one another; membound counts alike. Write-allocate traffic is never counted.
 likwid's `stream` is STREAM's triad a[i] = b[i] + s * c[i]; its `triad` is another loop
 (a[i] = b[i] * c[i] + d[i]) and is not used.
+
+`decode` and `prefill` are steps of a model from a weights file, in tokens/s: see `steps.py`.
 """
 
 from typing import NamedTuple
@@ -26,8 +28,9 @@ ARRAYS = {name: 1 if name == "update" else sum(words) for name, words in WORDS.i
 MOVES = ("read", "write", "copy")
 MOVES_DTYPE = "f32"
 COMPUTE = ("fma", "gemm")
-NAMES = (*WORDS, *COMPUTE)
-DTYPES = ("f32", "f64", "bf16")
+STEPS = ("decode", "prefill")
+NAMES = (*WORDS, *COMPUTE, *STEPS)
+DTYPES = ("f32", "f64", "bf16", "f16", "q8_0", "q4_0")  # of operands; of weights in a step
 ELEMENT_BYTES = {"f32": 4, "f64": 8, "bf16": 2}
 
 
@@ -36,14 +39,23 @@ class Work(NamedTuple):
 
     name: str
     dtype: str
+    model: str = ""  # whose step it is
 
     @property
     def unit(self) -> str:
-        """Of rates divided by 1e9."""
+        """Of rates divided by `scale`."""
+        if self.name in STEPS:
+            return "tokens/s"
         return "GB/s" if self.name in WORDS else "GFLOP/s"
 
+    @property
+    def scale(self) -> float:
+        return 1.0 if self.name in STEPS else 1e9
+
     def __str__(self) -> str:
-        return self.name if self.name in MOVES else f"{self.name} {self.dtype}"
+        if self.name in MOVES:
+            return self.name
+        return f"{self.name} {self.dtype}" + (f" {self.model}" if self.model else "")
 
 
 def work(name: str, dtype: str) -> Work:
