@@ -161,8 +161,10 @@ Check check_transformer(const Device& device, const Shape& shape, const Types& t
   for (size_t i = 0; i < prompt.size(); ++i) {
     prompt[i] = static_cast<int32_t>(i * 7919 % static_cast<size_t>(small.vocab));
   }
-  // Where values land beside a tie one rounding may differ, as in heads.cpp.
-  const double bound = types.cache == "bf16" ? 2e-3 : types.cache == "f16" ? 3e-4 : 2e-5;
+  // Where values land beside a tie one rounding may differ, as in heads.cpp; of bf16 activations
+  // many are rounded, and errors up to 3e-3 were seen.
+  const bool bf16 = types.weights == "bf16" || types.cache == "bf16";
+  const double bound = bf16 ? 5e-3 : types.cache == "f16" ? 3e-4 : 2e-5;
   Check worst{.what = "logits of a small transformer against float64, error over the largest",
               .bound = bound};
   const auto run = [&](StepProgram& program) {

@@ -54,13 +54,16 @@ DeviceWeights::DeviceWeights(const Device& device, const Shape& s, const Types& 
   const auto table = [&](int64_t rows, int64_t columns, const std::string& dtype) {
     return random_buffer(device, rows, columns, dtype, seed++, weight_scale(columns));
   };
+  // As large as what layers add: what tells tokens apart must not drown in what attention, a mean
+  // over many of them, makes equal. Routers would send all to the same experts.
+  constexpr double kEmbeddingScale = 2;
   const auto matrix = [&](int64_t rows, int64_t columns) {
     return table(rows, columns, types.weights);
   };
   const auto norm = [&](int64_t width) {
     return random_buffer(device, 1, width, "f32", seed++, 2.0);
   };
-  embedding = table(s.vocab, s.hidden, types.embedding);
+  embedding = random_buffer(device, s.vocab, s.hidden, types.embedding, seed++, kEmbeddingScale);
   if (!s.tied) own_head = table(s.vocab, s.hidden, types.head);
   final_norm = norm(s.hidden);
   for (int64_t i = 0; i < s.layers; ++i) {

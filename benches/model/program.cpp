@@ -13,6 +13,15 @@ namespace {
 
 constexpr int64_t kCacheBlock = 16;  // tokens
 
+// Any tokens, and no two alike while there are enough: equal ones would touch equal experts.
+std::vector<int32_t> spread_tokens(int64_t count, int64_t vocab) {
+  std::vector<int32_t> tokens(count);
+  for (int64_t i = 0; i < count; ++i) {
+    tokens[i] = static_cast<int32_t>((1 + i * 2654435761) % vocab);
+  }
+  return tokens;
+}
+
 }  // namespace
 
 DeviceCache::DeviceCache(const Device& device, const Shape& s, const Types& types,
@@ -42,19 +51,6 @@ int64_t attention_splits(const Device& device, const StepSpec& step, const Shape
   constexpr int64_t kShortestPart = 64;  // tokens; below that combining costs more than it saves
   return std::max<int64_t>(1, std::min(wanted, step.tokens / kShortestPart));
 }
-
-namespace {
-
-// Any tokens, and no two alike while there are enough: equal ones would touch equal experts.
-std::vector<int32_t> spread_tokens(int64_t count, int64_t vocab) {
-  std::vector<int32_t> tokens(count);
-  for (int64_t i = 0; i < count; ++i) {
-    tokens[i] = static_cast<int32_t>((1 + i * 2654435761) % vocab);
-  }
-  return tokens;
-}
-
-}  // namespace
 
 StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& types,
                          const StepSpec& step, const DeviceWeights& weights,

@@ -40,7 +40,10 @@ Cache = Annotated[
     typer.Option(help="Keys and values: f32, f16 or bf16; default: the dtype, else f16."),
 ]
 Model = Annotated[
-    str, typer.Option(help="Catalogue id, or the path of a Hugging Face config.json.")
+    str,
+    typer.Option(
+        help="Catalogue id, Hugging Face config.json, or weights: .gguf, folder of safetensors."
+    ),
 ]
 
 

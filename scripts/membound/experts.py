@@ -39,13 +39,13 @@ def sentence(rows: Sequence[Row]) -> str | None:
     for row in rows:
         if (found := row.experts) is not None:
             of = found.of
-            size = f"context {row.context}" if row.phase == "decode" else f"{row.context} tokens"
+            size = f"{'c' if row.phase == 'decode' else 't'}{row.context}"
             change = (found.touched / found.expected - 1) * 100
             parts.append(
-                f"{row.phase} batch {row.batch}, {size} {found.touched:.1f}, expected "
-                f"{found.expected:.1f} ({change:+.0f} %)"
+                f"{row.phase} b{row.batch} {size} {found.touched:.1f} of {found.expected:.1f} "
+                f"({change:+.0f} %)"
             )
     if not parts:
         return None
     rule = "E[unique] = N(1-(1-k/N)^tokens)"
-    return f"experts that a layer touched, of {of}, and {rule}: {'; '.join(parts)}"
+    return f"of {of} experts a layer touched, beside {rule}: {'; '.join(parts)}"

@@ -169,8 +169,9 @@ def _check_memory(options: RunOptions) -> None:
     available = _available_bytes()
     if available is not None and needed > available:
         raise UsageError(
-            f"{options.shape.id} in {options.types.weights} needs {needed / 1e9:.1f} GB for weights "
-            f"and cache, {available / 1e9:.1f} GB are free: choose a smaller model, batch or context"
+            f"{options.shape.id} in {options.types.weights} needs {needed / 1e9:.1f} GB for "
+            f"weights and cache, {available / 1e9:.1f} GB are free: choose a smaller model, batch "
+            f"or context"
         )
 
 

@@ -114,12 +114,21 @@ def test_google_benchmark_json_holds_every_repetition(tmp_path: Path) -> None:
     assert sum(row["run_type"] == "iteration" for row in rows) >= 4
 
 
-def test_every_bench_of_a_small_model_measures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["small", "mixture"])
+def test_every_bench_of_a_small_model_measures(tmp_path: Path, model: str) -> None:
     out = tmp_path / "j.jsonl"
-    flags = [f"--model={SMALL}", "--suite=steps", f"--out={out}", "--min-samples=2"]
+    path = SMALL.with_name(f"{model}.json")
+    flags = [f"--model={path}", "--suite=steps", f"--out={out}", "--min-samples=2"]
     done = run(*flags, "--max-samples=2", "--batch=1,2", "--context=16", "--prefill=20")
     assert done.returncode == 0, done.stderr
     found = lines(out)
     assert found[-1]["status"] == "complete"
     kinds = {str(line["bench"]).split("/")[1] for line in found if line["type"] == "done"}
     assert kinds == {"read", "decode", "prefill"}
+    # Four of 16 experts a token: one sequence touches four, 20 tokens of a prompt more.
+    for line in found:
+        bench = str(line.get("bench"))
+        if line["type"] != "sample" or "/read/" in bench or model == "small":
+            continue
+        touched = line["counters"]["experts_touched"]  # type: ignore[index]
+        assert touched == 4 if "batch:1/context" in bench else 4 <= touched <= 16
