@@ -51,7 +51,7 @@ def _fuzz(target: str, seconds: int) -> int:
     command = [
         f"build/fuzz/tests/fuzz/fuzz_{target}",
         f"-max_total_time={seconds}",
-        "-timeout=10",
+        "-timeout=120",  # for one input: far above what a suspended virtual machine adds
         "-rss_limit_mb=2048",
         "-print_final_stats=1",
         f"-artifact_prefix={found}",
