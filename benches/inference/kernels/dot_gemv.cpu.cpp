@@ -117,14 +117,14 @@ Meet find_meet(int64_t rows, int64_t tokens, std::index_sequence<kIndex...>) {
 }
 
 // How many rows and tokens meet: the more tokens, the more rows, as loads of tokens then are what
-// there is most of. Up to four tokens keep the precision of f32, in two parts; from nine on there
+// there is most of. Up to two tokens keep the precision of f32, in two parts; from nine on there
 // are as many blocks of tokens as rows.
 struct Cut {
   explicit Cut(int64_t m)
       : rows(m <= 4   ? 2
              : m <= 8 ? 3
                       : kMostRows),
-        parts(m <= 4 ? 2 : 1),
+        parts(m <= 2 ? 2 : 1),
         block(m <= 8 ? m : (m + kMostRows - 1) / kMostRows) {}
   Meet meet(int64_t some_rows, int64_t tokens) const {
     return parts == 2 ? find_meet<2>(some_rows, tokens, std::make_index_sequence<2 * 8>())
@@ -144,7 +144,7 @@ class Gemv {
         x_(pointer<float>(args, 1)),
         y_(pointer<float>(args, 2)),
         cut_(m_),
-        rows_(share(height_, kLine, team)) {
+        rows_(matmul_rows(args, kLine, team)) {
     const int64_t count = (rows_.end - rows_.begin + cut_.rows - 1) / cut_.rows;
     part_ = (count + kLine - 1) / kLine * kLine;
     steps_ = (width_ + kTileDepth - 1) / kTileDepth;
