@@ -83,4 +83,12 @@ def test_the_line_on_a_work(ratio, low, word):
         marks=[],
     )
     assert word in verdict(row)
+    assert "round by round 1.020, 95 % 0.990 to 1.050" in verdict(row)
     assert (f"lower bound is{'' if low >= 0.97 else ' not'} >= 0.97") in verdict(row)
+
+
+def test_rounds_own_ratios_see_through_a_machine_that_changes() -> None:
+    rates = [50.0, 80.0, 55.0, 85.0, 50.0, 82.0, 51.0, 84.0]
+    found = ratios.median_of_ratios([1.02 * rate for rate in rates], rates)
+    assert found.ratio == pytest.approx(1.02)
+    assert (found.low, found.high) == pytest.approx((1.02, 1.02))

@@ -87,10 +87,14 @@ class Contest:
     def play(self, seconds: float, shuffler: random.Random) -> None:
         """One round: a fresh process of every launch, in an order of its own.
 
+        Launches of one work follow one another, so that what is compared is measured within
+        seconds: a neighbour on the memory bus may come or go within a minute.
         A launch that fails is not started again: a hang would cost its timeout in every round.
         """
         order = [launch for launch in self.launches if launch.key not in self.failures]
         shuffler.shuffle(order)
+        works = list(dict.fromkeys(launch.kernels[0].work for launch in order))
+        order.sort(key=lambda launch: works.index(launch.kernels[0].work))
         seen: list[Start] = []
         self.rounds.append(seen)
         for launch in order:

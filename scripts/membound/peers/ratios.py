@@ -24,6 +24,11 @@ class Ratio:
     high: float
 
 
+def median_of_ratios(ours: Sequence[float], peers: Sequence[float]) -> Ratio:
+    """Each round's own ratio: what is left when the machine changes between rounds."""
+    return ratio_of_medians([a / b for a, b in zip(ours, peers, strict=True)], [1.0] * len(peers))
+
+
 def ratio_of_medians(ours: Sequence[float], peers: Sequence[float]) -> Ratio:
     """Of two series, one value of each side for every round, all above 0."""
     import numpy

@@ -32,6 +32,8 @@ class Row:
     peer_rate: float
     ratio: float
     interval95: tuple[float, float]
+    paired_ratio: float  # median of the rounds' own ratios
+    paired_interval95: tuple[float, float]
     rounds: int
     statistic: str  # of passes within one process: mean, or best where the peer tells no mean
     best_peer: bool  # of this work
@@ -73,7 +75,8 @@ class Results:
         if not both:
             return None
         pairs = [(_rate(ours[i], statistic), _rate(peers[i], statistic)) for i in both]
-        found = ratios.ratio_of_medians([a for a, _ in pairs], [b for _, b in pairs])
+        series = [a for a, _ in pairs], [b for _, b in pairs]
+        found, paired = ratios.ratio_of_medians(*series), ratios.median_of_ratios(*series)
         marks = self._marks(our_kernel, peer_kernel, ours, peers, statistic, len(both))
         return Row(
             work=compared.name,
@@ -88,6 +91,8 @@ class Results:
             peer_rate=statistics.median(b for _, b in pairs),
             ratio=found.ratio,
             interval95=(found.low, found.high),
+            paired_ratio=paired.ratio,
+            paired_interval95=(paired.low, paired.high),
             rounds=len(both),
             statistic=statistic,
             best_peer=False,
@@ -176,5 +181,7 @@ def verdict(row: Row) -> str:
     bound = "is" if low >= EQUAL else "is not"
     return (
         f"{compared}: best peer kernel {row.peer} {row.peer_kernel} {rate}: {found} "
-        f"({row.ratio:.3f}, 95 % {low:.3f} to {high:.3f}; lower bound {bound} >= {EQUAL})"
+        f"({row.ratio:.3f}, 95 % {low:.3f} to {high:.3f}; lower bound {bound} >= {EQUAL}; "
+        f"round by round {row.paired_ratio:.3f}, 95 % {row.paired_interval95[0]:.3f} to "
+        f"{row.paired_interval95[1]:.3f})"
     )
