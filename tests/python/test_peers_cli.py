@@ -100,7 +100,7 @@ def test_raw_values_of_every_round_are_kept(peers, tmp_path):
     assert start["values"]["load_sse"]["mean"] == pytest.approx(50e9)
     assert "-W" in start["command"]
     assert raw["setting"]["cpus"] == sorted(os.sched_getaffinity(0))
-    assert raw["setting"]["footprint_bytes"] == 4_000_000
+    assert raw["setting"]["footprint_bytes"] == 12_000_000
     assert len(next(p for p in raw["peers"] if p["found"])["sha256"]) == 64
     assert list((tmp_path / "kept").iterdir()) == [tmp_path / "kept" / "peers.json"]
     again = peers({}, "--out", "kept")

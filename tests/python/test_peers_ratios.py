@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membound.peers.ratios import ratio_of_medians
+from membound.peers.ratios import median_of_ratios, ratio_of_medians
 from membound.peers.result import Row, verdict
 
 rates = st.floats(1e8, 1e12)
@@ -77,6 +77,8 @@ def test_the_line_on_a_work(ratio, low, word):
         peer_rate=1e10,
         ratio=ratio,
         interval95=(low, 1.2),
+        paired_ratio=1.02,
+        paired_interval95=(0.99, 1.05),
         rounds=10,
         statistic="mean",
         best_peer=True,
@@ -89,6 +91,6 @@ def test_the_line_on_a_work(ratio, low, word):
 
 def test_rounds_own_ratios_see_through_a_machine_that_changes() -> None:
     rates = [50.0, 80.0, 55.0, 85.0, 50.0, 82.0, 51.0, 84.0]
-    found = ratios.median_of_ratios([1.02 * rate for rate in rates], rates)
+    found = median_of_ratios([1.02 * rate for rate in rates], rates)
     assert found.ratio == pytest.approx(1.02)
     assert (found.low, found.high) == pytest.approx((1.02, 1.02))

@@ -17,7 +17,7 @@ from membound import journal, paths
 from membound.errors import CannotMeasure, UsageError
 from membound.peers.execute import execute
 from membound.peers.launch import SAFETY, Job, Kernel, Launch, Reading, Setting, Unreadable, Value
-from membound.peers.works import DTYPES, MOVES, MOVES_DTYPE, STEPS, WORDS, Work, work
+from membound.peers.works import DTYPES, MOST_ARRAYS, MOVES, MOVES_DTYPE, STEPS, WORDS, Work, work
 from membound.record import Measurement, Process
 
 SIDE = "membound"
@@ -161,7 +161,7 @@ def setting(folder: Path) -> tuple[Setting, dict[str, Any]]:
         said = outcome.reason or outcome.output.strip()[-200:] or "no header in its journal"
         raise CannotMeasure(f"{command[0]} does not tell of {DEVICE}: {said}") from None
     cpus = tuple(sorted(os.sched_getaffinity(0)))
-    footprint = SAFETY * llc_bytes
+    footprint = MOST_ARRAYS * SAFETY * llc_bytes  # caches keep a part of less
     pages = str((device.get("details") or {}).get("transparent_huge_pages") or "")
     chosen = re.search(r"\[(\w+)\]", pages)
     return (

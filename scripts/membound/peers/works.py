@@ -24,6 +24,7 @@ WORDS = {
     "update": (1, 1),
 }
 ARRAYS = {name: 1 if name == "update" else sum(words) for name, words in WORDS.items()}
+MOST_ARRAYS = max(ARRAYS.values())
 # Nothing is computed with the words that these move, so that their type makes no difference.
 MOVES = ("read", "write", "copy")
 MOVES_DTYPE = "f32"
