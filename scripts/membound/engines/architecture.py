@@ -8,6 +8,7 @@ from typing import Any
 from membound.errors import UsageError
 
 LARGEST = 1 << 24
+ROUTED_PART = 0.55  # of the parameters that a token of a mixture of experts uses
 EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
@@ -181,7 +182,7 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
     """A typical decoder of that many parameters, where no config is known.
 
     Width and depth follow what published decoders have (hidden about 128 per layer); grouped-query
-    attention with 8 KV heads of 128. Experts: 128 of which 8, unless the totals say otherwise.
+    attention with 8 KV heads of 128; 8 experts for a token, of as many as the totals imply.
     """
     body = max(total, 1e6)
     dense_like = active if active and active < 0.8 * total else body
@@ -191,11 +192,12 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
     kv_heads = min(8, heads)
     attention = float(layers * hidden * 128 * 2 * (heads + kv_heads))
     vocabulary = float(min(128000 * hidden, 0.15 * dense_like))
-    experts, per_token, expert = 0, 0, 0.0
+    experts, per_token, expert, active_body = 0, 0, 0.0, dense_like
     if active and active < 0.8 * total:
-        experts, per_token = 128, 8
-        expert = (total - active) / (experts - per_token) / layers
-    active_body = dense_like - per_token * layers * expert
+        per_token, routed = 8, ROUTED_PART * active
+        experts = max(per_token + 1, round(per_token * (total - active + routed) / routed))
+        expert = routed / per_token / layers
+        active_body = active - routed
     attention = min(attention, 0.4 * active_body)
     return Architecture(
         name=name,

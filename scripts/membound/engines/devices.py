@@ -117,7 +117,7 @@ def platform_of(name: str, vendor: str = "") -> str:
 
 
 # Bytes of bandwidth per flop differ by a factor of four within a platform: a guess, and marked so.
-TYPICAL_FLOPS_PER_BYTE = {"apple": 30.0, "cpu": 20.0, "nvidia server": 250.0, "other": 60.0}
+TYPICAL_FLOPS_PER_BYTE = {"apple": 30.0, "cpu": 10.0, "amd": 150.0, "other": 60.0}
 
 
 def describe(
@@ -132,7 +132,7 @@ def describe(
     peak = (row.f16_TFLOPS if row else None) or f16_TFLOPS
     known = peak is not None
     if peak is None:
-        peak = bandwidth * TYPICAL_FLOPS_PER_BYTE.get(platform, 120.0) / 1e3
+        peak = bandwidth * TYPICAL_FLOPS_PER_BYTE.get(platform, 250.0) / 1e3
     half_rate = row.half_rate_accumulate if row else _is_geforce(name)
     full = peak * 2 if half_rate and known else peak
     f8 = row.f8_TFLOPS / peak if row and row.f8_TFLOPS and row.f16_TFLOPS else 1.0

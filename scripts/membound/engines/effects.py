@@ -12,26 +12,52 @@ from collections.abc import Iterator
 from membound.engines.points import TERMS, Point, Workload
 
 Effect = tuple[str, str, str]
-PREFILL = {"mix_matmul": "pf_matmul", "mix_attention": "pf_attention"}
+PREFILL = {"mix_matmul": "pf_matmul", "mix_attention": "pf_attention", "mix_launch": "pf_launch"}
 COMPUTE = ("matmul", "attention", "unpack", "pf_matmul", "pf_attention", "mix_matmul",
            "mix_attention")  # fmt: skip
-HOST = ("launch", "expert_launch", "step", "sequence")
+HOST = ("launch", "expert_launch", "step", "sequence", "pf_launch", "mix_launch")
 BY_KIND = ("weights", "experts", "unpack", "matmul", "pf_matmul")
 # Coefficients before any row is seen: 85 % of the bandwidth on weights, 60 % on the cache, half of
 # the peak in prefill, microseconds for a launch. They are wide (a factor of two) and soon forgotten.
 PRIOR = {
     "weights": 1.15, "experts": 1.4, "kv": 1.6, "matmul": 2.0, "attention": 4.0, "unpack": 1.0,
-    "launch": 2.0, "expert_launch": 1.0, "step": 0.3, "sequence": 0.5, "hop": 1.0, "wire": 2.0,
-    "pf_matmul": 2.0, "pf_attention": 4.0,
+    "launch": 4.0, "expert_launch": 1.0, "step": 0.3, "sequence": 0.4, "hop": 1.0, "wire": 2.0,
+    "pf_matmul": 2.0, "pf_attention": 4.0, "pf_launch": 5.0,
 }  # fmt: skip
 # How far the values of a level differ, as a standard deviation of the logarithm, before the rows
-# say so themselves.
+# say so themselves: little for fractions of the bandwidth, much for overheads and messages.
 SPREAD = {
-    "term": 0.7, "platform": 0.3, "engine": 0.3, "engine on platform": 0.2, "type": 0.15,
-    "type in engine": 0.15, "device": 0.08, "build": 0.15, "build overall": 0.05, "model": 0.05,
-    "model inferred": 0.25,
-    "mixing": 0.4, "guessed peak": 0.5,
-}  # fmt: skip
+    "platform": {"memory": 0.10, "compute": 0.30, "host": 0.50, "communication": 0.50},
+    "engine": {"memory": 0.12, "compute": 0.30, "host": 0.50, "communication": 0.50},
+    "engine on platform": {"memory": 0.08, "compute": 0.20, "host": 0.30, "communication": 0.30},
+    "type": {"memory": 0.10, "compute": 0.20},
+    "type in engine": {"memory": 0.10, "compute": 0.20},
+    "device": {"memory": 0.06, "compute": 0.15, "host": 0.15, "communication": 0.30},
+    "build": {"memory": 0.04, "compute": 0.15, "host": 0.25},
+    "mixing": {"compute": 0.40, "host": 0.40},
+    "guessed peak": {"compute": 0.50},
+    "build overall": {"overall": 0.05},
+    "model": {"overall": 0.04, "host": 0.15},
+    "model inferred": {"overall": 0.25},
+    "term": {"memory": 0.40, "compute": 0.70, "host": 1.00, "communication": 1.00},
+}
+
+
+def part_of(term: str) -> str:
+    """The resource that a term waits for."""
+    if term in COMPUTE:
+        return "compute"
+    if term in HOST:
+        return "host"
+    return "communication" if term in ("hop", "wire") else "memory"
+
+
+def level_of(effect: Effect) -> tuple[str, str]:
+    """Effects of one level and resource differ alike."""
+    level, group, _ = effect
+    if group in ("overall", "memory", "compute", "host", "communication"):
+        return level, group
+    return level, part_of(group)
 
 
 def of_term(term: str, work: Workload, source: str) -> Iterator[Effect]:
@@ -45,15 +71,17 @@ def of_term(term: str, work: Workload, source: str) -> Iterator[Effect]:
         yield "type", same, work.kind.family
         yield "type in engine", same, f"{work.kind.family} in {work.engine}"
     if term in PREFILL:
-        yield "mixing", "mixing", ""
-        yield "mixing", "mixing", work.engine
-    yield "device", _part(term), work.device.name
+        yield "mixing", term, ""
+        yield "mixing", term, work.engine
+    yield "device", part_of(term), work.device.name
     if not work.device.peak_known and term in COMPUTE:
         yield "guessed peak", "compute", work.device.name
-    if term in HOST:
-        yield "build", "host", f"{work.engine} {work.build} {source}"
+    if part_of(term) != "communication":
+        yield "build", part_of(term), f"{work.engine} {work.build} {source}"
     inferred = "" if work.architecture.known else " inferred"
     yield f"model{inferred}", "overall", work.architecture.name
+    if term in HOST:
+        yield "model", "host", work.architecture.name
     yield "build overall", "overall", f"{work.engine} {work.build} {source}"
 
 
@@ -63,11 +91,3 @@ def of_point(point: Point) -> Iterator[tuple[int, Effect]]:
         if point.seconds[index] > 0:
             for effect in of_term(term, point.work, point.row.source):
                 yield index, effect
-
-
-def _part(term: str) -> str:
-    if term in COMPUTE:
-        return "compute"
-    if term in HOST:
-        return "host"
-    return "communication" if term in ("hop", "wire") else "memory"

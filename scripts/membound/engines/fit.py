@@ -59,7 +59,7 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
         for term, effect in effects.of_point(point):
             where.append((row, term, index.setdefault(effect, len(index))))
     names = list(index)
-    level_of = [_level(effect) for effect in names]
+    level_of = [effects.level_of(effect) for effect in names]
     levels = sorted(set(level_of))
     numbers = {level: i for i, level in enumerate(levels)}
     counts: dict[str, int] = {}
@@ -75,7 +75,7 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
         at=(at[:, 0], at[:, 1], at[:, 2]),
         level=np.array([numbers[level] for level in level_of]),
         levels=levels,
-        spread=np.array([effects.SPREAD[level[0]] for level in levels]),
+        spread=np.array([effects.SPREAD[level][part] for level, part in levels]),
         centre=np.array([_centre(effect) for effect in names]),
     )
 
@@ -83,11 +83,6 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
 def noise_class(point: Point) -> str:
     """Points that scatter alike."""
     return point.work.phase if point.group != "decode, one stream" else "one stream"
-
-
-def _level(effect: Effect) -> tuple[str, str]:
-    """Effects with one spread: a level, apart for device parts."""
-    return effect[0], effect[1] if effect[0] == "device" else ""
 
 
 def _centre(effect: Effect) -> float:

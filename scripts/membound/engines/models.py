@@ -66,18 +66,33 @@ def find(name: str) -> Architecture | None:
     for pattern, same in ((None, None), *SAME_SHAPE):
         wanted = key if pattern is None else re.sub(rf"^{pattern}$", str(same), key)
         if row := _known().get(wanted):
-            return architecture.from_config(row, row["id"], f"model {row['id']}")
+            return _of_row(row)
     return None
+
+
+def _of_row(row: dict[str, Any]) -> Architecture:
+    """From its config; of a row without one only the stated totals are known."""
+    if "hidden_size" in row:
+        return architecture.from_config(row, row["id"], f"model {row['id']}")
+    totals = (row["stated_parameters_billion"], row.get("stated_active_parameters_billion"))
+    return architecture.from_totals(row["id"], *(value and value * 1e9 for value in totals))
 
 
 def describe(name: str, total_B: float | None, active_B: float | None) -> Architecture | None:
     """The architecture of a row's model; None when neither name nor totals say anything."""
     found = find(name)
+    active_B = active_B or _active_in(name)
     if found and (not total_B or abs(found.total / 1e9 / total_B - 1) <= TOTALS_AGREE):
         return found
     if not total_B:
         return None
     return architecture.from_totals(simplify(name), total_B * 1e9, active_B and active_B * 1e9)
+
+
+def _active_in(name: str) -> float | None:
+    """Names such as 30B-A3B state the active parameters."""
+    found = re.search(r"\d+b-a(\d+(?:\.\d+)?)b\b", name.casefold())
+    return float(found[1]) if found else None
 
 
 def load(argument: str) -> Architecture:

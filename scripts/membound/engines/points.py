@@ -14,15 +14,15 @@ from membound.engines.rows import Row, Table
 from membound.engines.weights import WeightType
 
 TERMS = ("weights", "experts", "kv", "matmul", "attention", "unpack", "launch", "expert_launch",
-         "step", "sequence", "hop", "wire", "pf_matmul", "pf_attention", "mix_matmul",
-         "mix_attention")  # fmt: skip
+         "step", "sequence", "hop", "wire", "pf_matmul", "pf_attention", "pf_launch",
+         "mix_matmul", "mix_attention", "mix_launch")  # fmt: skip
 INDEX = {name: i for i, name in enumerate(TERMS)}
 MEMORY = ("weights", "experts", "kv")
 CAUSE = dict.fromkeys(MEMORY, "bytes") | {
     "matmul": "flops", "attention": "flops", "pf_matmul": "flops", "pf_attention": "flops",
     "mix_matmul": "flops", "mix_attention": "flops", "unpack": "issue", "launch": "overhead",
     "expert_launch": "overhead", "step": "overhead", "sequence": "overhead",
-    "hop": "communication", "wire": "communication",
+    "pf_launch": "overhead", "mix_launch": "overhead", "hop": "communication", "wire": "communication",
 }  # fmt: skip
 MICROSECONDS10 = 1e-5
 PROMPT, GENERATED = 512.0, 128.0  # what llama-bench and most tables use when they do not say
@@ -106,6 +106,8 @@ def workload(row: Row, skipped: Counter[str]) -> Workload | None:
         return _skip(skipped, "serving without batch on a device of unknown memory")
     if phase in ("continuous", "whole") and not (row.batch and row.gen_len):
         return _skip(skipped, f"{row.phase.split(' (')[0]} with prefill without batch or gen_len")
+    if phase == "prefill" and row.batch is None and row.n_devices > 1:
+        return _skip(skipped, "prefill on several devices without batch")
     if phase == "decode" and row.batch is None:
         return _skip(skipped, "decode without batch")
     family, build = names.engine(row.engine)
@@ -243,14 +245,16 @@ def _seconds(
         "matmul": decode.matmul_flops / multiply,
         "attention": decode.attention_flops / peak,
         "unpack": 2 * both.unpacked_weights / peak,
-        "launch": both.layers * MICROSECONDS10,
-        "expert_launch": both.expert_layers * MICROSECONDS10,
-        "step": both.steps * 1e-3,
+        "launch": decode.layers * MICROSECONDS10,
+        "expert_launch": decode.expert_layers * MICROSECONDS10,
+        "step": decode.steps * 1e-3,
         "sequence": decode.sequences * MICROSECONDS10,
-        "hop": both.hops * MICROSECONDS10,
+        "hop": (both.hops + mixed.hops) * MICROSECONDS10,
         "wire": (both.wire_bytes + mixed.wire_bytes) / (device.link_GBps * 1e9),
         "pf_matmul": prefill.matmul_flops / multiply,
         "pf_attention": prefill.attention_flops / peak,
+        "pf_launch": prefill.layers * MICROSECONDS10,
+        "mix_launch": mixed.layers * MICROSECONDS10,
         "mix_matmul": mixed.matmul_flops / multiply,
         "mix_attention": mixed.attention_flops / peak,
     }

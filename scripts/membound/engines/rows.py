@@ -151,14 +151,24 @@ def mend(row: Row) -> Row:
     """Corrections that follow from the row's own description, never from its rate.
 
     llama.cpp split matrices by rows over several devices until pull request 4766 (January 2024)
-    made whole layers the default; tables older than that are not layer splits.
+    made whole layers the default; tables older than that are not layer splits. gpt-oss is published
+    in MXFP4 only: other labels name the arithmetic.
     """
     changes: dict[str, Any] = {}
     if row.layer_split and _splits_rows(row):
         changes["layer_split"] = ""
+    if re.search(r"gpt-?oss", row.model, re.I) and re.search("fp[48]", row.weight_dtype, re.I):
+        changes |= {"weight_dtype": "mxfp4", "weight_bytes_GB": None}
     return row.model_copy(update=changes) if changes else row
 
 
 def _splits_rows(row: Row) -> bool:
     text = f"{row.engine} {row.date} {row.note}"
     return bool(re.search(r"llama\.?cpp", row.engine, re.I) and re.search(r"\b2023\b", text))
+
+
+def nothing_usable(files: Iterable[Path], skipped: Counter[str]) -> UsageError:
+    """The error for files without a single row that can be predicted."""
+    names = ", ".join(str(path) for path in files)
+    why = "; ".join(f"{count} x {reason}" for reason, count in skipped.most_common(3))
+    return UsageError(f"no row of {names} can be predicted: {why or 'there are none'}")
