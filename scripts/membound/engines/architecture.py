@@ -57,7 +57,7 @@ class Architecture:
         """Expected number of a layer's experts that `tokens` tokens use, routed independently."""
         if not self.experts:
             return 0.0
-        return self.experts * (1 - (1 - self.experts_per_token / self.experts) ** tokens)
+        return float(self.experts * (1 - (1 - self.experts_per_token / self.experts) ** tokens))
 
     def cached_tokens(self, context: float) -> float:
         """Layers x tokens that one sequence reads; sliding windows end where they end."""

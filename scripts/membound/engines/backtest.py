@@ -89,7 +89,7 @@ def _by_profile(all_points: Sequence[Point], scored: np.ndarray) -> Left:
     if not profile.DEFAULT.exists():
         return left
     trained = set(profile.load().training_fingerprints)
-    for i in np.flatnonzero(scored):
+    for i in np.flatnonzero(scored).tolist():
         point = all_points[i]
         if profile.short(point.row) not in trained:
             found = profile.predict(
@@ -119,9 +119,9 @@ def _stretches(test: Backtest, left: Left) -> np.ndarray:
     if left.name in HOLDOUTS and len(set(found.unit)) > 1:
         result[where] = intervals.stretches(found)
     else:
-        shipped = profile.load().stretch if profile.DEFAULT.exists() else {}
+        known = profile.DEFAULT.exists()
         result[where] = [
-            shipped.get(test.points[i].group, intervals.START) for i in where
+            profile.stretch(test.points[i].group) if known else intervals.START for i in where
         ]
     return result
 
@@ -158,7 +158,7 @@ def document(test: Backtest, files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _predicted(left: Left) -> np.ndarray:
-    return ~np.isnan(left.log_seconds)
+    return np.asarray(~np.isnan(left.log_seconds))
 
 
 def _group(test: Backtest, left: Left, name: str | None) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def residuals(test: Backtest) -> list[dict[str, Any]]:
     """Every scored row with its prediction by each hold-out; nothing is left out."""
     left = test.lefts["device"]
     result = []
-    for i in np.flatnonzero(test.scored):
+    for i in np.flatnonzero(test.scored).tolist():
         point = test.points[i]
         rate = float(np.exp(-left.log_seconds[i]))
         reach = float(np.exp(test.stretches["device"][i] * left.sigma[i]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices as the catalogue or a published row describes them: paper figures, never measured ones."""
+"""Devices as the catalogue or a published row describes them: by their paper figures."""
 
 import json
 import re

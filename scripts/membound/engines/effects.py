@@ -18,7 +18,7 @@ COMPUTE = ("matmul", "attention", "unpack", "pf_matmul", "pf_attention", "mix_ma
 HOST = ("launch", "expert_launch", "step", "sequence", "pf_launch", "mix_launch")
 BY_KIND = ("weights", "experts", "unpack", "matmul", "pf_matmul")
 # Coefficients before any row is seen: 85 % of the bandwidth on weights, 60 % on the cache, half of
-# the peak in prefill, microseconds for a launch. They are wide (a factor of two) and soon forgotten.
+# the peak in prefill, microseconds for a launch. They are wide, and rows soon outweigh them.
 PRIOR = {
     "weights": 1.15, "experts": 1.4, "kv": 1.6, "matmul": 2.0, "attention": 4.0, "unpack": 1.0,
     "launch": 4.0, "expert_launch": 1.0, "step": 0.3, "sequence": 0.4, "hop": 1.0, "wire": 2.0,
@@ -33,11 +33,11 @@ SPREAD = {
     "type": {"memory": 0.10, "compute": 0.20},
     "type in engine": {"memory": 0.10, "compute": 0.20},
     "device": {"memory": 0.06, "compute": 0.15, "host": 0.15, "communication": 0.30},
-    "build": {"memory": 0.04, "compute": 0.15, "host": 0.25},
+    "build": {"host": 0.25},
     "mixing": {"compute": 0.40, "host": 0.40},
     "guessed peak": {"compute": 0.50},
     "build overall": {"overall": 0.05},
-    "model": {"overall": 0.04, "host": 0.15},
+    "model": {"overall": 0.04},
     "model inferred": {"overall": 0.25},
     "term": {"memory": 0.40, "compute": 0.70, "host": 1.00, "communication": 1.00},
 }
@@ -76,12 +76,10 @@ def of_term(term: str, work: Workload, source: str) -> Iterator[Effect]:
     yield "device", part_of(term), work.device.name
     if not work.device.peak_known and term in COMPUTE:
         yield "guessed peak", "compute", work.device.name
-    if part_of(term) != "communication":
-        yield "build", part_of(term), f"{work.engine} {work.build} {source}"
+    if term in HOST:
+        yield "build", "host", f"{work.engine} {work.build} {source}"
     inferred = "" if work.architecture.known else " inferred"
     yield f"model{inferred}", "overall", work.architecture.name
-    if term in HOST:
-        yield "model", "host", work.architecture.name
     yield "build overall", "overall", f"{work.engine} {work.build} {source}"
 
 

@@ -13,14 +13,14 @@ from scipy import linalg, sparse
 
 from membound.engines import effects
 from membound.engines.effects import Effect
-from membound.engines.points import INDEX, MEMORY, TERMS, Point
+from membound.engines.points import MEMORY, TERMS, Point, Workload, group_of
 
 NU = 4.0  # degrees of freedom of the noise: a stray row pulls little
 PRIOR_WEIGHT = 4.0  # how many effects the spread given beforehand counts as
 OVERLAP = 1.0  # exponent with which bytes and operations overlap: 1 is one after the other
 WIDEST = 1.6  # factor by which the rows may change the spread given beforehand
 NOISE_START = 0.12
-COLD_ROUNDS, WARM_ROUNDS = 25, 5
+COLD_ROUNDS, WARM_ROUNDS = 25, 4
 BYTES = np.array([name in MEMORY for name in TERMS])
 FLOPS = np.array([name in ("matmul", "attention", "pf_matmul", "pf_attention") for name in TERMS])
 
@@ -81,8 +81,12 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
 
 
 def noise_class(point: Point) -> str:
-    """Points that scatter alike."""
-    return point.work.phase if point.group != "decode, one stream" else "one stream"
+    return class_of(point.work)
+
+
+def class_of(work: Workload) -> str:
+    """Workloads that scatter alike."""
+    return "one stream" if group_of(work) == "decode, one stream" else work.phase
 
 
 def _centre(effect: Effect) -> float:
@@ -190,7 +194,3 @@ def predict(d: Design, found: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         spread = np.asarray(jacobian.power(2) @ found.variance)
     noise = found.noise[d.noise_class] ** 2
     return log_seconds, np.sqrt(spread.ravel() + noise), shares
-
-
-def term_index(name: str) -> int:
-    return INDEX[name]

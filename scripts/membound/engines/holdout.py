@@ -31,7 +31,8 @@ class Left:
     @classmethod
     def empty(cls, name: str, points: Sequence[Point], terms: int) -> "Left":
         nothing = np.full(len(points), np.nan)
-        units = [UNITS.get(name, lambda _: name)(point) for point in points]
+        unit_of = UNITS.get(name)
+        units = [unit_of(point) if unit_of else name for point in points]
         return cls(name, units, nothing, nothing.copy(), np.full((len(points), terms), np.nan))
 
     def take(self, where: np.ndarray, found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

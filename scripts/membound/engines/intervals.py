@@ -39,9 +39,7 @@ def stretch(scores: Scores, group: str, without: str | None = None) -> float:
         chosen = others
     if not chosen.any():
         return START
-    units, place, counts = np.unique(
-        scores.unit[chosen], return_inverse=True, return_counts=True
-    )
+    _, place, counts = np.unique(scores.unit[chosen], return_inverse=True, return_counts=True)
     weight = scores.weight[chosen] / np.sqrt(counts)[place]
     return weighted_quantile(scores.score[chosen], weight, LEVEL)
 
@@ -50,7 +48,8 @@ def weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> f
     """The smallest value up to which at least `level` of the weight lies."""
     order = np.argsort(values)
     reached = np.cumsum(weight[order]) / weight.sum()
-    return float(values[order][min(np.searchsorted(reached, level), len(values) - 1)])
+    place = int(np.searchsorted(reached, level))
+    return float(values[order][min(place, len(values) - 1)])
 
 
 def stretches(scores: Scores) -> np.ndarray:

@@ -26,9 +26,10 @@ SAME_SHAPE = (
     (r"(qwen[\d.]+)-(?:coder|math)-(.*)", r"\1-\2"),
     (r"phi-3-mini.*", "phi-3-mini-4k"),
 )
-ADDITIONS = (r"instruct", r"chat", r"it", r"qat", r"hf", r"gguf", r"fp8", r"fp4", r"nvfp4", r"mxfp4",
-             r"q\d_\w+", r"f16", r"bf16", r"awq", r"gptq", r"99", r"0528", r"2507", r"base",
-             r"thinking")  # fmt: skip
+ADDITIONS = (
+    "instruct|chat|it|qat|hf|gguf|base|thinking|0528|2507|99|"
+    r"fp8|fp4|nvfp4|mxfp4|f16|bf16|awq|gptq|q\d_\w+"
+)
 
 
 @cache
@@ -53,7 +54,7 @@ def simplify(name: str) -> str:
     text = "-".join(re.sub(r"[^a-z0-9.]+", "-", text.replace("_", "-")).split("-"))
     changed = True
     while changed:
-        shorter = re.sub(rf"-(?:{'|'.join(ADDITIONS)})$", "", text)
+        shorter = re.sub(rf"-(?:{ADDITIONS})$", "", text)
         shorter = re.sub(r"-q\d(?:-[a-z0-9]+)?$", "", shorter)
         changed, text = shorter != text, shorter
     return text.strip("-")
@@ -74,8 +75,9 @@ def _of_row(row: dict[str, Any]) -> Architecture:
     """From its config; of a row without one only the stated totals are known."""
     if "hidden_size" in row:
         return architecture.from_config(row, row["id"], f"model {row['id']}")
-    totals = (row["stated_parameters_billion"], row.get("stated_active_parameters_billion"))
-    return architecture.from_totals(row["id"], *(value and value * 1e9 for value in totals))
+    active = row.get("stated_active_parameters_billion")
+    total = 1e9 * float(row["stated_parameters_billion"])
+    return architecture.from_totals(row["id"], total, active and 1e9 * float(active))
 
 
 def describe(name: str, total_B: float | None, active_B: float | None) -> Architecture | None:

@@ -32,8 +32,8 @@ def pairs(points: Sequence[Point]) -> dict[tuple[str, str, str, str], list[tuple
             for b in rows:
                 kind = _difference(points[a], points[b])
                 if kind:
-                    names = points[a].work.device.name, points[b].work.device.name
-                    found[kind, *names, points[a].group].append((a, b))
+                    slow, fast = points[a].work.device.name, points[b].work.device.name
+                    found[kind, slow, fast, points[a].group].append((a, b))
     return found
 
 

@@ -22,7 +22,8 @@ CAUSE = dict.fromkeys(MEMORY, "bytes") | {
     "matmul": "flops", "attention": "flops", "pf_matmul": "flops", "pf_attention": "flops",
     "mix_matmul": "flops", "mix_attention": "flops", "unpack": "issue", "launch": "overhead",
     "expert_launch": "overhead", "step": "overhead", "sequence": "overhead",
-    "pf_launch": "overhead", "mix_launch": "overhead", "hop": "communication", "wire": "communication",
+    "pf_launch": "overhead", "mix_launch": "overhead", "hop": "communication",
+    "wire": "communication",
 }  # fmt: skip
 MICROSECONDS10 = 1e-5
 PROMPT, GENERATED = 512.0, 128.0  # what llama-bench and most tables use when they do not say
@@ -66,11 +67,18 @@ class Point:
     @property
     def group(self) -> str:
         """Rows that are scored together."""
-        work = self.work
-        if work.phase in ("prefill", "serving"):
-            return work.phase
-        alone = work.phase == "decode" and work.batch == 1 and work.devices == 1
-        return "decode, one stream" if alone else "decode, batched or on several devices"
+        return group_of(self.work)
+
+
+def group_of(work: Workload) -> str:
+    """The kind of workload, for scores and intervals."""
+    if work.phase == "serving":
+        return "serving"
+    several = "" if work.devices == 1 else " on several devices"
+    if work.phase == "prefill":
+        return f"prefill{several}"
+    alone = work.phase == "decode" and work.batch == 1 and work.devices == 1
+    return "decode, one stream" if alone else "decode, batched or on several devices"
 
 
 def build(table: Table) -> list[Point]:
@@ -90,26 +98,20 @@ def workload(row: Row, skipped: Counter[str]) -> Workload | None:
     device = devices.describe(row.device, row.mem_bw_GBps, row.peak_tflops_fp16)
     architecture = models.describe(row.model, row.params_B, row.active_params_B)
     kind = weights.parse(row.weight_dtype)
-    if phase is None:
-        return _skip(skipped, "unknown phase")
-    if device is None:
-        return _skip(skipped, "device unknown and no mem_bw_GBps")
-    if architecture is None:
-        return _skip(skipped, "model unknown and no params_B")
-    if kind is None and row.weight_bytes_GB:
+    if kind is None and row.weight_bytes_GB and architecture:
         kind = _by_size(8 * row.weight_bytes_GB * 1e9 / architecture.total)
-    if kind is None:
-        return _skip(skipped, "weight_dtype unknown and no weight_bytes_GB")
-    if phase == "serving" and (row.prompt_len is None or row.gen_len is None):
-        return _skip(skipped, "serving without prompt_len and gen_len")
-    if phase == "serving" and not row.batch and not device.capacity_GB:
-        return _skip(skipped, "serving without batch on a device of unknown memory")
-    if phase in ("continuous", "whole") and not (row.batch and row.gen_len):
-        return _skip(skipped, f"{row.phase.split(' (')[0]} with prefill without batch or gen_len")
-    if phase == "prefill" and row.batch is None and row.n_devices > 1:
-        return _skip(skipped, "prefill on several devices without batch")
-    if phase == "decode" and row.batch is None:
-        return _skip(skipped, "decode without batch")
+    if phase is None or device is None or architecture is None or kind is None:
+        unknown = {
+            "unknown phase": phase,
+            "device unknown and no mem_bw_GBps": device,
+            "model unknown and no params_B": architecture,
+            "weight_dtype unknown and no weight_bytes_GB": kind,
+        }
+        skipped[next(reason for reason, value in unknown.items() if value is None)] += 1
+        return None
+    if reason := _lacks(row, phase, device):
+        skipped[reason] += 1
+        return None
     family, build = names.engine(row.engine)
     split = row.layer_split.casefold() in ("yes", "true", "1", "layer")
     assumed = [name for name in ("prompt_len", "gen_len") if getattr(row, name) is None]
@@ -138,8 +140,19 @@ def workload(row: Row, skipped: Counter[str]) -> Workload | None:
     )
 
 
-def _skip(skipped: Counter[str], reason: str) -> None:
-    skipped[reason] += 1
+def _lacks(row: Row, phase: names.Phase, device: Device) -> str | None:
+    """What a row of this phase needs and does not say."""
+    if phase == "serving" and (row.prompt_len is None or row.gen_len is None):
+        return "serving without prompt_len and gen_len"
+    if phase == "serving" and not row.batch and not device.capacity_GB:
+        return "serving without batch on a device of unknown memory"
+    if phase in ("continuous", "whole") and not (row.batch and row.gen_len):
+        return "decode with prefill in its time, without batch or gen_len"
+    if phase == "prefill" and row.batch is None and row.n_devices > 1:
+        return "prefill on several devices without batch"
+    if phase == "decode" and row.batch is None:
+        return "decode without batch"
+    return None
 
 
 def _by_size(bits: float) -> WeightType | None:
@@ -172,7 +185,9 @@ def terms(work: Workload) -> tuple[np.ndarray, Demand]:
         )
     batch = _batch(work)
     context = work.depth + work.prompt + work.generated / 2
-    running = min(batch, _fitting(work, context)) if work.phase in ("continuous",) else batch
+    running = batch
+    if work.phase == "continuous":
+        running = max(1.0, min(batch, fitting(work, context)))
     step = _decode(work, running, context)
     if work.phase == "decode":
         return _seconds(work, step, Demand(), Demand(), batch), _per(step, batch)
@@ -194,10 +209,11 @@ def terms(work: Workload) -> tuple[np.ndarray, Demand]:
 def _batch(work: Workload) -> float:
     if work.batch:
         return work.batch
-    return min(MOST_SEQUENCES, _fitting(work, work.depth + work.prompt + work.generated / 2))
+    context = work.depth + work.prompt + work.generated / 2
+    return max(1.0, min(MOST_SEQUENCES, fitting(work, context)))
 
 
-def _fitting(work: Workload, context: float) -> float:
+def fitting(work: Workload, context: float) -> float:
     """Sequences whose cache fits beside the weights; many where the memory is unknown."""
     if not work.device.capacity_GB:
         return MOST_SEQUENCES
@@ -206,7 +222,7 @@ def _fitting(work: Workload, context: float) -> float:
     held = always / where.shards + a.expert_layers * a.experts * expert / where.expert_shards
     free = work.device.capacity_GB * 1e9 * USABLE_MEMORY - held / where.stages
     one = demand.cache_bytes(a, context, where, _kv_bytes(work))
-    return max(1.0, free / one)
+    return max(0.0, free / one)
 
 
 def _kv_bytes(work: Workload) -> float:

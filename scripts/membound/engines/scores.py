@@ -15,7 +15,7 @@ FEWEST_DEVICES = 5  # from which the order of devices says something
 def once_each(points: Sequence[Point], where: np.ndarray) -> list[np.ndarray]:
     """Indices of the rows of each point (repeats and builds of one measurement)."""
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for i in np.flatnonzero(where):
+    for i in np.flatnonzero(where).tolist():
         found[points[i].group, points[i].row.point].append(int(i))
     return [np.array(rows) for rows in found.values()]
 
@@ -54,7 +54,7 @@ def rank_correlation(
     such sets counts each by its devices.
     """
     sets: dict[tuple[object, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for i in np.flatnonzero(where):
+    for i in np.flatnonzero(where).tolist():
         point, work = points[i], points[i].work
         key = (point.group, work.engine, work.architecture.name, work.kind.family, work.batch,
                work.prompt, work.generated, work.depth, work.devices)  # fmt: skip
