@@ -38,7 +38,6 @@ class Demand:
     layers: float = 0.0  # passes through a layer: each is a few launches
     expert_layers: float = 0.0
     steps: float = 0.0
-    sequences: float = 0.0
     hops: float = 0.0  # waits for other devices
     wire_bytes: float = 0.0
 
@@ -91,7 +90,6 @@ def decode(
         layers=a.layers,
         expert_layers=a.expert_layers,
         steps=1,
-        sequences=batch,
     ) + _messages(a, batch, where)
 
 
@@ -125,7 +123,6 @@ def prefill(
         layers=chunks * a.layers,
         expert_layers=chunks * a.expert_layers,
         steps=chunks,
-        sequences=batch,
     ) + _messages(a, total, where, chunks)
 
 

@@ -15,13 +15,13 @@ Effect = tuple[str, str, str]
 PREFILL = {"mix_matmul": "pf_matmul", "mix_attention": "pf_attention", "mix_launch": "pf_launch"}
 COMPUTE = ("matmul", "attention", "unpack", "pf_matmul", "pf_attention", "mix_matmul",
            "mix_attention")  # fmt: skip
-HOST = ("launch", "expert_launch", "step", "sequence", "pf_launch", "mix_launch")
+HOST = ("launch", "expert_launch", "step", "pf_launch", "mix_launch")
 BY_KIND = ("weights", "experts", "unpack", "matmul", "pf_matmul")
 # Coefficients before any row is seen: 85 % of the bandwidth on weights, 60 % on the cache, half of
 # the peak in prefill, microseconds for a launch. They are wide, and rows soon outweigh them.
 PRIOR = {
     "weights": 1.15, "experts": 1.4, "kv": 1.6, "matmul": 2.0, "attention": 4.0, "unpack": 1.0,
-    "launch": 4.0, "expert_launch": 1.0, "step": 0.3, "sequence": 0.4, "hop": 1.0, "wire": 2.0,
+    "launch": 4.0, "expert_launch": 1.0, "step": 0.3, "hop": 1.0, "wire": 2.0,
     "pf_matmul": 2.0, "pf_attention": 4.0, "pf_launch": 5.0,
 }  # fmt: skip
 # How far the values of a level differ, as a standard deviation of the logarithm, before the rows

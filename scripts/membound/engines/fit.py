@@ -5,6 +5,7 @@ Nothing here knows what an effect means. Rows have Student's t noise, effects no
 spreads are estimated together with the effects themselves.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from membound.engines.points import MEMORY, TERMS, Point, Workload, group_of
 NU = 4.0  # degrees of freedom of the noise: a stray row pulls little
 PRIOR_WEIGHT = 4.0  # how many effects the spread given beforehand counts as
 OVERLAP = 1.0  # exponent with which bytes and operations overlap: 1 is one after the other
+ALONE = 10  # rows of one table that count in full
 WIDEST = 1.6  # factor by which the rows may change the spread given beforehand
 NOISE_START = 0.12
 COLD_ROUNDS, WARM_ROUNDS = 25, 4
@@ -62,15 +64,12 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
     level_of = [effects.level_of(effect) for effect in names]
     levels = sorted(set(level_of))
     numbers = {level: i for i, level in enumerate(levels)}
-    counts: dict[str, int] = {}
-    for point in points:
-        counts[point.row.point] = counts.get(point.row.point, 0) + 1
     at = np.array(where).reshape(-1, 3)
     return Design(
         names=names,
         seconds=np.array([point.seconds for point in points]),
         log_seconds=np.array([point.log_seconds for point in points]),
-        weight=np.array([1 / counts[point.row.point] for point in points]),
+        weight=_weights(points),
         noise_class=np.array([noise_classes[noise_class(point)] for point in points]),
         at=(at[:, 0], at[:, 1], at[:, 2]),
         level=np.array([numbers[level] for level in level_of]),
@@ -78,6 +77,28 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
         spread=np.array([effects.SPREAD[level][part] for level, part in levels]),
         centre=np.array([_centre(effect) for effect in names]),
     )
+
+
+def _weights(points: Sequence[Point]) -> np.ndarray:
+    """Rows of one point count as one; of one table, from ten on, by the square root.
+
+    A table is what one source measured with one engine on one device for one model: its rows share
+    host, settings and mistakes, so that a hundred of them tell less than ten tables of ten.
+    """
+    repeats = Counter(point.row.point for point in points)
+    tables = [_table(point) for point in points]
+    sizes = Counter(tables)
+    return np.array(
+        [
+            min(1.0, (sizes[table] / ALONE) ** -0.5) / repeats[point.row.point]
+            for point, table in zip(points, tables, strict=True)
+        ]
+    )
+
+
+def _table(point: Point) -> tuple[str, str, str, str, str]:
+    work = point.work
+    return point.row.source, work.device.name, work.engine, work.architecture.name, point.group
 
 
 def noise_class(point: Point) -> str:
@@ -135,16 +156,19 @@ def fit(d: Design, use: np.ndarray, start: Fit | None = None, noises: int = 8) -
     else:
         value, spread = d.centre.copy(), d.spread.copy()
         noise = np.full(noises, NOISE_START)
-    variance = np.zeros_like(value)
-    for _ in range(rounds):
-        value, variance, covariance = _step(d, use, value, spread, noise)
-        spread, noise = _spreads(d, use, value, variance, noise)
-    return Fit(value, variance, spread, noise, covariance)
+    covariance = np.zeros((0, 0))
+    for number in range(rounds):
+        value, factor = _step(d, use, value, spread, noise)
+        if number % 2 or number == rounds - 1:  # the inverse costs more than the step
+            covariance = linalg.cho_solve((factor, True), np.eye(len(value)), check_finite=False)
+            spread, noise = _spreads(d, use, value, np.diag(covariance), noise)
+    return Fit(value, np.diag(covariance), spread, noise, covariance)
 
 
 def _step(
     d: Design, use: np.ndarray, value: np.ndarray, spread: np.ndarray, noise: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
+    """One Gauss-Newton step, no effect moving by more than 1, and the factor of its matrix."""
     log_seconds, _, jacobian = evaluate(d, value)
     residual = (d.log_seconds - log_seconds)[use]
     sigma = noise[d.noise_class[use]]
@@ -154,11 +178,10 @@ def _step(
     matrix = (j.T @ j.multiply(trust[:, None])).toarray()
     matrix[np.diag_indices_from(matrix)] += precision
     right = j.T @ (trust * residual) - precision * (value - d.centre)
-    factor = linalg.cho_factor(matrix, overwrite_a=True, check_finite=False)
-    move = linalg.cho_solve(factor, right)
-    covariance = linalg.cho_solve(factor, np.eye(len(value)))
+    factor = linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    move = linalg.cho_solve((factor, True), right, check_finite=False)
     largest = np.abs(move).max(initial=0.0)
-    return value + move * min(1.0, 1.0 / max(largest, 1e-9)), np.diag(covariance), covariance
+    return value + move * min(1.0, 1.0 / max(largest, 1e-9)), factor
 
 
 def _spreads(

@@ -14,14 +14,14 @@ from membound.engines.rows import Row, Table
 from membound.engines.weights import WeightType
 
 TERMS = ("weights", "experts", "kv", "matmul", "attention", "unpack", "launch", "expert_launch",
-         "step", "sequence", "hop", "wire", "pf_matmul", "pf_attention", "pf_launch",
+         "step", "hop", "wire", "pf_matmul", "pf_attention", "pf_launch",
          "mix_matmul", "mix_attention", "mix_launch")  # fmt: skip
 INDEX = {name: i for i, name in enumerate(TERMS)}
 MEMORY = ("weights", "experts", "kv")
 CAUSE = dict.fromkeys(MEMORY, "bytes") | {
     "matmul": "flops", "attention": "flops", "pf_matmul": "flops", "pf_attention": "flops",
     "mix_matmul": "flops", "mix_attention": "flops", "unpack": "issue", "launch": "overhead",
-    "expert_launch": "overhead", "step": "overhead", "sequence": "overhead",
+    "expert_launch": "overhead", "step": "overhead",
     "pf_launch": "overhead", "mix_launch": "overhead", "hop": "communication",
     "wire": "communication",
 }  # fmt: skip
@@ -264,7 +264,6 @@ def _seconds(
         "launch": decode.layers * MICROSECONDS10,
         "expert_launch": decode.expert_layers * MICROSECONDS10,
         "step": decode.steps * 1e-3,
-        "sequence": decode.sequences * MICROSECONDS10,
         "hop": (both.hops + mixed.hops) * MICROSECONDS10,
         "wire": (both.wire_bytes + mixed.wire_bytes) / (device.link_GBps * 1e9),
         "pf_matmul": prefill.matmul_flops / multiply,
