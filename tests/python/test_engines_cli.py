@@ -52,7 +52,7 @@ def test_predict_looks_as_before(cli):
     assert done.returncode == 0, done.stderr
     shape = [line.split("│")[1].strip() for line in done.stdout.splitlines() if "│" in line]
     assert shape == json.loads((SNAPSHOTS / "predict_engine.json").read_text())
-    assert "decode of Llama-2-7B by llama.cpp on rtx 4090" in " ".join(done.stdout.split())
+    assert "decode of Llama-2-7B by llama.cpp on rtx4090" in " ".join(done.stdout.split())
 
 
 def test_predict_on_a_record(cli, finished):

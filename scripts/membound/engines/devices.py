@@ -139,7 +139,7 @@ def describe(
     f4 = row.f4_TFLOPS / peak if row and row.f4_TFLOPS and row.f16_TFLOPS else f8
     link = re.search(r"(\d+) GB/s", row.interconnect) if row else None
     return Device(
-        name=simplify(row.name) if row else simplify(name),
+        name=row.id if row else simplify(name),
         platform=platform,
         bandwidth_GBps=bandwidth,
         f16_TFLOPS=full,
