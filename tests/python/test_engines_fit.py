@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membound.engines import baselines, fit, intervals, points, scores
+from membound.engines import baselines, fit, intervals, points, scores, terms
 from membound.engines.intervals import Scores
 from membound.engines.rows import Row
 
@@ -28,8 +28,8 @@ def made_up(fraction=0.8, launch=40e-6, noise=0.01, **extra):
                 weight_dtype="bf16", tokens_per_s=1.0, source="test", **extra,
             )  # fmt: skip
             (point,) = points.build(_table(row))
-            at = point.seconds[points.INDEX["weights"]] / fraction
-            at += point.seconds[points.INDEX["kv"]] / fraction
+            at = point.seconds[terms.INDEX["weights"]] / fraction
+            at += point.seconds[terms.INDEX["kv"]] / fraction
             at += point.work.architecture.layers * launch
             rate = float(np.exp(RNG.normal(0, noise))) / at
             result.append(row.model_copy(update={"tokens_per_s": rate}))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membound.engines import answer, demand, devices, models, natural, points, profile, weights
+from membound.engines import answer, demand, devices, models, natural, profile, terms, weights
 from membound.engines.demand import Layout
 
 NAMES = ["Llama-2-7B", "Llama-3.1-8B", "Mixtral-8x7B", "DeepSeek-V3", "Gemma-3-4B", "gpt-oss-20b"]
@@ -23,8 +23,8 @@ COUNTS = st.sampled_from([1, 2, 4, 8])
 
 
 def seconds(work):
-    terms, _ = points.terms(work)
-    return float(np.exp(profile.predict(work, terms, "decode").log_seconds))
+    at, _ = terms.of(work)
+    return float(np.exp(profile.predict(work, at, "decode").log_seconds))
 
 
 def work_of(engine, device, model, count, phase, batch, context, dtype):
@@ -125,10 +125,10 @@ def test_experts_touched():
 
 
 def test_causes_sum_terms():
-    terms = np.zeros(len(points.TERMS))
-    terms[points.INDEX["kv"]] = terms[points.INDEX["weights"]] = 1.0
-    terms[points.INDEX["hop"]] = 2.0
-    assert natural.causes(terms) == {"bytes": 0.5, "communication": 0.5}
+    parts = np.zeros(len(terms.TERMS))
+    parts[terms.INDEX["kv"]] = parts[terms.INDEX["weights"]] = 1.0
+    parts[terms.INDEX["hop"]] = 2.0
+    assert natural.causes(parts) == {"bytes": 0.5, "communication": 0.5}
 
 
 def test_a_device_without_a_peak_is_marked():

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from membound import storage
-from membound.engines import demand, devices, fit, models, names, natural, points, profile, weights
+from membound.engines import demand, devices, fit, models, names, natural, profile, terms, weights
 from membound.engines.devices import Device
-from membound.engines.points import Workload
+from membound.engines.workload import Workload, group_of
 from membound.errors import UsageError
 from membound.model import machine as machines
 
@@ -85,11 +85,11 @@ def _recorded(path: str, wanted: str | None) -> Device:
 
 def answer(work: Workload) -> dict[str, Any]:
     """The prediction with its 90 % interval, shares by cause, and what was not known."""
-    seconds, total = points.terms(work)
+    seconds, total = terms.of(work)
     batch = work.batch or 1.0
     found = profile.predict(work, seconds, fit.class_of(work))
     rate = float(np.exp(-found.log_seconds))
-    stretch = profile.stretch(points.group_of(work))
+    stretch = profile.stretch(group_of(work))
     reach = float(np.exp(stretch * found.sigma))
     shares = natural.causes(found.shares)
     tokens = batch * (work.prompt if work.phase == "prefill" else 1.0)
@@ -121,4 +121,4 @@ def _fits(work: Workload) -> bool | None:
     """Whether weights and cache fit; None where the device's memory is not known."""
     if not work.device.capacity_GB:
         return None
-    return points.fitting(work, work.depth + work.prompt) >= (work.batch or 1.0)
+    return terms.fitting(work, work.depth + work.prompt) >= (work.batch or 1.0)

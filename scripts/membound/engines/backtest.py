@@ -20,6 +20,7 @@ from membound.engines import (
     reasons,
     rows,
     scores,
+    terms,
 )
 from membound.engines.fit import Design, Fit
 from membound.engines.holdout import Left
@@ -85,7 +86,7 @@ def run(files: Sequence[Path]) -> Backtest:
 
 def _by_profile(all_points: Sequence[Point], scored: np.ndarray) -> Left:
     """The shipped profile on rows that it was not fitted to."""
-    left = Left.empty("shipped profile", all_points, len(points.TERMS))
+    left = Left.empty("shipped profile", all_points, len(terms.TERMS))
     if not profile.DEFAULT.exists():
         return left
     trained = set(profile.load().training_fingerprints)

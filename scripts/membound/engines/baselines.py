@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from membound.engines.points import INDEX, MEMORY, Point
+from membound.engines.points import Point
+from membound.engines.terms import INDEX, MEMORY
 
 CONSTANT = 0.55  # the fraction of the paper bandwidth that a well-known catalogue tool assumes
 READS = [INDEX[name] for name in MEMORY]

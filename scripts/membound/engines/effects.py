@@ -9,7 +9,9 @@ much that level's values differ among each other, so that a value never seen cou
 
 from collections.abc import Iterator
 
-from membound.engines.points import TERMS, Point, Workload
+from membound.engines.points import Point
+from membound.engines.terms import TERMS
+from membound.engines.workload import Workload
 
 Effect = tuple[str, str, str]
 PREFILL = {"mix_matmul": "pf_matmul", "mix_attention": "pf_attention", "mix_launch": "pf_launch"}

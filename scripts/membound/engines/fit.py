@@ -14,7 +14,9 @@ from scipy import linalg, sparse
 
 from membound.engines import effects
 from membound.engines.effects import Effect
-from membound.engines.points import MEMORY, TERMS, Point, Workload, group_of
+from membound.engines.points import Point
+from membound.engines.terms import MEMORY, TERMS
+from membound.engines.workload import Workload, group_of
 
 NU = 4.0  # degrees of freedom of the noise: a stray row pulls little
 PRIOR_WEIGHT = 4.0  # how many effects the spread given beforehand counts as

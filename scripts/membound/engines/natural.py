@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from membound.engines.holdout import Left
-from membound.engines.points import CAUSE, TERMS, Point
+from membound.engines.points import Point
+from membound.engines.terms import CAUSE, TERMS
 
 SAME, OTHER = 1.03, 1.08  # ratios up to which two figures are one, and from which they differ
 UNDECIDED = 0.02  # of a published ratio around 1: no sign to get right

@@ -16,8 +16,9 @@ from membound import paths, storage
 from membound.engines import effects
 from membound.engines.effects import Effect
 from membound.engines.fit import Design, Fit, combine
-from membound.engines.points import TERMS, Workload
 from membound.engines.rows import Row
+from membound.engines.terms import TERMS
+from membound.engines.workload import Workload
 from membound.errors import UsageError
 
 VERSION = 1
