@@ -149,7 +149,7 @@ def test_the_profile_predicts_as_the_fit_that_it_came_from(few, tmp_path):
     made = points.build(rows.read(backtest.published_files()))
     design = fit.design(made, backtest.noise_classes(made))
     found = fit.fit(design, np.ones(len(made), bool), noises=len(backtest.noise_classes(made)))
-    log_seconds, _, _ = fit.predict(design, found)
+    log_seconds = fit.predict(design, found).log_seconds
     for i in range(0, len(made), 17):
         again = profile.predict(made[i].work, made[i].seconds, fit.noise_class(made[i]),
                                 made[i].row.source, path)  # fmt: skip

@@ -51,12 +51,12 @@ def learnt(rows, left_out=None):
 
 def test_a_device_that_was_left_out_is_predicted_from_the_others():
     made, design, found = learnt(made_up(), left_out="l4")
-    log_seconds, sigma, shares = fit.predict(design, found)
+    predicted = fit.predict(design, found)
     out = np.array([p.work.device.name == "l4" for p in made])
-    error = log_seconds[out] - design.log_seconds[out]
+    error = predicted.log_seconds[out] - design.log_seconds[out]
     assert np.abs(error).max() < 0.05
-    assert (sigma[out] > np.median(sigma[~out])).all()
-    assert shares.sum(axis=1) == pytest.approx(1)
+    assert (predicted.sigma[out] > np.median(predicted.sigma[~out])).all()
+    assert predicted.shares.sum(axis=1) == pytest.approx(1)
 
 
 def test_one_absurd_row_moves_the_others_little():
@@ -64,8 +64,8 @@ def test_one_absurd_row_moves_the_others_little():
     broken = [*rows[:-1], rows[-1].model_copy(update={"tokens_per_s": 1e6})]
     _, design, clean = learnt(rows)
     _, _, pulled = learnt(broken)
-    before, _, _ = fit.predict(design, clean)
-    after, _, _ = fit.predict(design, pulled)
+    before = fit.predict(design, clean).log_seconds
+    after = fit.predict(design, pulled).log_seconds
     assert np.abs(before - after)[:-4].max() < 0.03
 
 
@@ -97,7 +97,7 @@ def test_no_row_tells_about_its_own_interval():
     unit = np.array([f"d{i % 20}" for i in range(n)])
     score = RNG.normal(0, 1, n).__abs__()
     wild = Scores(np.where(unit == "d0", 100.0, score), unit, np.full(n, "g"), np.ones(n))
-    stretched = intervals.stretches(wild)
+    stretched = intervals.stretches(wild, {})
     assert stretched[unit == "d0"][0] == pytest.approx(1.645, abs=0.35)
     assert stretched[unit == "d1"][0] > stretched[unit == "d0"][0]
 
@@ -107,7 +107,7 @@ def test_intervals_of_left_out_units_cover_nine_in_ten():
     unit = np.array([f"d{i % 80}" for i in range(n)])
     score = np.abs(RNG.standard_t(4, n))
     found = Scores(score, unit, np.full(n, "g"), np.ones(n))
-    covered = score <= intervals.stretches(found)
+    covered = score <= intervals.stretches(found, {})
     assert 0.88 < covered.mean() < 0.92
     assert intervals.coverage_test(covered.tolist(), unit.tolist()) > 0.01
     assert intervals.coverage_test([True] * 20 + [False] * 80, [str(i) for i in range(100)]) < 1e-6

@@ -43,6 +43,7 @@ class Backtest:
     skipped: dict[str, int]
     lefts: dict[str, Left] = field(default_factory=dict)
     stretches: dict[str, np.ndarray] = field(default_factory=dict)
+    before_newest: Left | None = None  # the HBM3e fit on all scored points, seen ones too
 
     @property
     def groups(self) -> list[str]:
@@ -73,7 +74,7 @@ def run(files: Sequence[Path]) -> Backtest:
     test = Backtest(all_points, scored, design, full, dict(given.skipped.most_common()))
     for name in HOLDOUTS:
         test.lefts[name] = holdout.one_by_one(name, all_points, design, full, scored)
-    newest = holdout.newest_memory(all_points, design, full, scored)
+    newest, test.before_newest = holdout.newest_memory(all_points, design, full, scored)
     if not np.isnan(newest.log_seconds).all():
         test.lefts["HBM3e"] = newest
     unseen = _by_profile(all_points, scored)
@@ -97,16 +98,18 @@ def _by_profile(all_points: Sequence[Point], scored: np.ndarray) -> Left:
                 point.work, point.seconds, fit.noise_class(point), point.row.source
             )
             left.log_seconds[i], left.sigma[i] = found.log_seconds, found.sigma
+            left.plain_sigma[i] = found.sigma
             left.shares[i] = found.shares
     return left
 
 
-def scores_of(test: Backtest, left: Left) -> tuple[Scores, np.ndarray]:
+def scores_of(test: Backtest, left: Left, plain: bool = False) -> tuple[Scores, np.ndarray]:
     """Calibration scores of the points that `left` predicts, and where they are."""
-    where = np.flatnonzero(~np.isnan(left.log_seconds))
+    where = np.flatnonzero(_predicted(left))
     measured = np.array([test.points[i].log_seconds for i in where])
+    sigma = left.plain_sigma if plain else left.sigma
     return Scores(
-        score=np.abs(measured - left.log_seconds[where]) / left.sigma[where],
+        score=np.abs(measured - left.log_seconds[where]) / sigma[where],
         unit=np.array([left.unit[i] for i in where]),
         group=np.array([test.points[i].group for i in where]),
         weight=test.design.weight[where],
@@ -117,13 +120,15 @@ def _stretches(test: Backtest, left: Left) -> np.ndarray:
     """Each point's stretch: from other units of its hold-out, or as shipped."""
     result = np.full(len(test.points), np.nan)
     found, where = scores_of(test, left)
-    if left.name in HOLDOUTS and len(set(found.unit)) > 1:
-        result[where] = intervals.stretches(found)
+    known = profile.load() if profile.DEFAULT.exists() else None
+    if left.name in HOLDOUTS:
+        result[where] = intervals.stretches(found, known.stretch_in_fit if known else {})
+    elif known:
+        shipped = known.stretch if left.name == "shipped profile" else known.stretch_in_fit
+        names = [test.points[i].group for i in where]
+        result[where] = [shipped.get(name, intervals.START) for name in names]
     else:
-        known = profile.DEFAULT.exists()
-        result[where] = [
-            profile.stretch(test.points[i].group) if known else intervals.START for i in where
-        ]
+        result[where] = intervals.START
     return result
 
 
@@ -145,17 +150,24 @@ def document(test: Backtest, files: Sequence[Path]) -> dict[str, Any]:
         "groups": groups,
         "baselines": [row for name in HOLDOUTS[:1] for row in _baselines(test, name)],
         "worst": _worst(test),
-        "natural_experiments": {
-            name: natural.table(test.points, test.lefts[name], _predicted(test.lefts[name]))
-            for name in ("device", "HBM3e")
-            if name in test.lefts
-        },
+        "natural_experiments": _experiments(test),
         "profile": {
             "training_rows": len(test.points),
             "training_sha256": profile.rows_hash([p.row.fingerprint for p in test.points]),
         },
         "residuals": residuals(test),
     }
+
+
+def _experiments(test: Backtest) -> dict[str, Any]:
+    """Pairs of devices by each device left out, and across the step to HBM3e."""
+    left = test.lefts["device"]
+    result = {"device": natural.table(test.points, left, _predicted(left))}
+    if "HBM3e" in test.lefts and test.before_newest is not None:
+        across = natural.table(test.points, test.before_newest, test.scored)
+        newest = {p.work.device.name for p in test.points if holdout.is_newest(p)}
+        result["HBM3e"] = [row for row in across if {row["slower"], row["faster"]} & newest]
+    return result
 
 
 def _predicted(left: Left) -> np.ndarray:
@@ -281,16 +293,25 @@ def _worst(test: Backtest) -> list[dict[str, Any]]:
 
 
 def write_profile(path: Path) -> int:
-    """Fit to all published rows, and to nothing else; returns how many there are."""
+    """Fit to all published rows, and to nothing else; returns how many there are.
+
+    Its intervals are stretched by the harder of two hold-outs: who asks has another device, and is
+    another source.
+    """
     test = run(published_files())
-    found, _ = scores_of(test, test.lefts["device"])
-    stretch = {name: intervals.stretch(found, name) for name in test.groups}
     profile.write(
         path,
         test.design,
         test.full,
         list(noise_classes(test.points)),
-        stretch,
+        _hardest(test, plain=True),
+        _hardest(test, plain=False),
         [p.row for p in test.points],
     )
     return len(test.points)
+
+
+def _hardest(test: Backtest, plain: bool) -> dict[str, float]:
+    """The larger stretch of the device and source hold-outs, by group."""
+    found = [scores_of(test, test.lefts[name], plain)[0] for name in ("device", "source")]
+    return {name: max(intervals.stretch(one, name) for one in found) for name in test.groups}

@@ -53,7 +53,7 @@ class Fit:
     variance: np.ndarray
     spread: np.ndarray
     noise: np.ndarray
-    covariance: np.ndarray | None = field(default=None, repr=False)
+    covariance: np.ndarray = field(repr=False)
 
 
 def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
@@ -210,12 +210,19 @@ def _spreads(
     return spread, np.clip(fresh, 0.01, 1.0)
 
 
-def predict(d: Design, found: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log seconds, their standard deviation, and the terms' shares, of every point."""
+@dataclass
+class Predictions:
+    """Of every point. `plain_sigma` takes effects as independent, as a stored profile must."""
+
+    log_seconds: np.ndarray
+    sigma: np.ndarray
+    plain_sigma: np.ndarray
+    shares: np.ndarray
+
+
+def predict(d: Design, found: Fit) -> Predictions:
     log_seconds, shares, jacobian = evaluate(d, found.value)
-    if found.covariance is not None:
-        spread = np.asarray((jacobian @ found.covariance * jacobian.toarray()).sum(axis=1))
-    else:
-        spread = np.asarray(jacobian.power(2) @ found.variance)
     noise = found.noise[d.noise_class] ** 2
-    return log_seconds, np.sqrt(spread.ravel() + noise), shares
+    joint = np.asarray((jacobian @ found.covariance * jacobian.toarray()).sum(axis=1)).ravel()
+    plain = np.asarray(jacobian.power(2) @ found.variance).ravel()
+    return Predictions(log_seconds, np.sqrt(joint + noise), np.sqrt(plain + noise), shares)

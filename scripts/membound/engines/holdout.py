@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from membound.engines import fit
-from membound.engines.fit import Design, Fit
+from membound.engines.fit import Design, Fit, Predictions
 from membound.engines.points import Point
 
 NEWEST_HBM = ("HBM3E", "HBM4", "HBM4E")
@@ -26,19 +26,19 @@ class Left:
     unit: list[str]
     log_seconds: np.ndarray
     sigma: np.ndarray
+    plain_sigma: np.ndarray
     shares: np.ndarray
 
     @classmethod
     def empty(cls, name: str, points: Sequence[Point], terms: int) -> "Left":
-        nothing = np.full(len(points), np.nan)
+        one, two, three = np.full((3, len(points)), np.nan)
         unit_of = UNITS.get(name)
         units = [unit_of(point) if unit_of else name for point in points]
-        return cls(name, units, nothing, nothing.copy(), np.full((len(points), terms), np.nan))
+        return cls(name, units, one, two, three, np.full((len(points), terms), np.nan))
 
-    def take(self, where: np.ndarray, found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-        self.log_seconds[where], self.sigma[where], self.shares[where] = (
-            array[where] for array in found
-        )
+    def take(self, where: np.ndarray, found: Predictions) -> None:
+        for name in ("log_seconds", "sigma", "plain_sigma", "shares"):
+            getattr(self, name)[where] = getattr(found, name)[where]
 
 
 def one_by_one(
@@ -54,14 +54,17 @@ def one_by_one(
     return left
 
 
-def newest_memory(points: Sequence[Point], design: Design, full: Fit, scored: np.ndarray) -> Left:
-    """Fit on devices with memory up to HBM3 and predict those with HBM3e and later."""
-    left = Left.empty("HBM3e", points, design.seconds.shape[1])
+def newest_memory(
+    points: Sequence[Point], design: Design, full: Fit, scored: np.ndarray
+) -> tuple[Left, Left]:
+    """Fit on devices with memory up to HBM3: those with HBM3e and later, and all scored points."""
+    left, everywhere = (Left.empty("HBM3e", points, design.seconds.shape[1]) for _ in range(2))
     out = np.array([is_newest(point) for point in points])
     if (out & scored).any() and not out.all():
-        found = fit.fit(design, ~out, start=full, noises=len(full.noise))
-        left.take(out & scored, fit.predict(design, found))
-    return left
+        found = fit.predict(design, fit.fit(design, ~out, start=full, noises=len(full.noise)))
+        left.take(out & scored, found)
+        everywhere.take(scored, found)
+    return left, everywhere
 
 
 def is_newest(point: Point) -> bool:

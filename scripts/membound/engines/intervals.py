@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.90
-FEWEST = 30  # points of a group below which all groups calibrate it together
+FEWEST, FEWEST_UNITS = 30, 3  # points and units that calibrate a group; else all groups do
 START = 1.645
 
 
@@ -27,21 +27,24 @@ class Scores:
     weight: np.ndarray  # replicates of a point share one
 
 
-def stretch(scores: Scores, group: str, without: str | None = None) -> float:
+def stretch(
+    scores: Scores, group: str, without: str | None = None, shipped: float | None = None
+) -> float:
     """How many standard deviations cover 90 % of a group, judged by units other than `without`.
 
     Units count by the square root of their points: one device with a thousand rows says more than
-    one with ten, not a hundred times more, for its rows share its luck.
+    one with ten, not a hundred times more, for its rows share its luck. Where too few other units
+    are there to judge by, what the profile was `shipped` with stands.
     """
     others = scores.unit != without if without is not None else np.ones(len(scores.unit), bool)
-    chosen = others & (scores.group == group)
-    if chosen.sum() < FEWEST:
-        chosen = others
-    if not chosen.any():
-        return START
-    _, place, counts = np.unique(scores.unit[chosen], return_inverse=True, return_counts=True)
-    weight = scores.weight[chosen] / np.sqrt(counts)[place]
-    return weighted_quantile(scores.score[chosen], weight, LEVEL)
+    for chosen in (others & (scores.group == group), others):
+        _, place, counts = np.unique(scores.unit[chosen], return_inverse=True, return_counts=True)
+        if len(place) >= FEWEST and len(counts) >= FEWEST_UNITS:
+            weight = scores.weight[chosen] / np.sqrt(counts)[place]
+            return weighted_quantile(scores.score[chosen], weight, LEVEL)
+        if shipped is not None:
+            return shipped
+    return START
 
 
 def weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> float:
@@ -52,10 +55,10 @@ def weighted_quantile(values: np.ndarray, weight: np.ndarray, level: float) -> f
     return float(values[order][min(place, len(values) - 1)])
 
 
-def stretches(scores: Scores) -> np.ndarray:
+def stretches(scores: Scores, shipped: Mapping[str, float]) -> np.ndarray:
     """Each point's own stretch, from the other units."""
     keys = list(zip(scores.group.tolist(), scores.unit.tolist(), strict=True))
-    found = {key: stretch(scores, *key) for key in set(keys)}
+    found = {key: stretch(scores, *key, shipped.get(key[0])) for key in set(keys)}
     return np.array([found[key] for key in keys])
 
 

@@ -48,6 +48,7 @@ class Profile(BaseModel):
     spreads: dict[str, dict[str, float]]
     noise: dict[str, float]
     stretch: dict[str, float]
+    stretch_in_fit: dict[str, float]  # where effects are known with their covariance
     effects: list[Learnt]
 
 
@@ -76,6 +77,7 @@ def write(
     found: Fit,
     noise_names: Sequence[str],
     stretches: dict[str, float],
+    stretches_in_fit: dict[str, float],
     rows: Sequence[Row],
 ) -> Profile:
     """Write the profile of a fit to all of `rows`."""
@@ -95,6 +97,7 @@ def write(
         spreads=spreads,
         noise={name: round(float(found.noise[i]), 5) for i, name in enumerate(noise_names)},
         stretch={name: round(value, 4) for name, value in stretches.items()},
+        stretch_in_fit={name: round(value, 4) for name, value in stretches_in_fit.items()},
         effects=sorted(learnt, key=lambda item: (item.level, item.of, item.name)),
     )
     storage.write_atomically(path, _text(profile))
