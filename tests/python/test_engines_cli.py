@@ -93,7 +93,7 @@ def test_backtest_of_a_file_never_seen(cli, few, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert all(group.keys() >= GROUP_KEYS for group in found["groups"])
-    assert found["skipped"] == {"tokens_per_s is not a number": 1}
+    assert found["skipped"] == {"batch is not a number": 1}
     assert found["rows"] == len(source) + 1
     decode = next(g for g in found["groups"] if g["name"] == "device left out: decode, one stream")
     assert decode["points"] == 81

@@ -84,15 +84,16 @@ def test_shares_sum_to_1_and_the_interval_holds_the_prediction(work):
     assert found["bound"] == max(found["shares"], key=found["shares"].get)
 
 
-def test_an_unknown_engine_device_and_model_widen_the_interval():
-    def width(engine, machine, model):
-        found = answer.answer(work_of(engine, machine, model, 1, "decode", 1, 128, "q4_0"))
+def test_an_unknown_engine_device_or_model_widens_the_interval():
+    def width(engine="llama.cpp", model="Llama-2-7B", **device):
+        work = work_of(engine, "rtx4090", model, 1, "decode", 1, 128, "q4_0")
+        work = replace(work, device=work.device.model_copy(update=device))
+        found = answer.answer(work)
         return found["interval90"][1] / found["interval90"][0]
 
-    known = width("llama.cpp", "rtx4090", "Llama-2-7B")
-    assert width("nobody's", "rtx4090", "Llama-2-7B") > known
-    assert width("llama.cpp", "l40s", "Llama-2-7B") > known
-    assert width("llama.cpp", "rtx4090", "Nemotron-3-Super-120B") > known
+    assert width(engine="nobody's") > width()
+    assert width(name="never seen") > width()
+    assert width(model="Nemotron-3-Super-120B") > width()
 
 
 def test_weights_of_a_token():

@@ -98,18 +98,16 @@ def _by_profile(all_points: Sequence[Point], scored: np.ndarray) -> Left:
                 point.work, point.seconds, fit.noise_class(point), point.row.source
             )
             left.log_seconds[i], left.sigma[i] = found.log_seconds, found.sigma
-            left.plain_sigma[i] = found.sigma
             left.shares[i] = found.shares
     return left
 
 
-def scores_of(test: Backtest, left: Left, plain: bool = False) -> tuple[Scores, np.ndarray]:
+def scores_of(test: Backtest, left: Left) -> tuple[Scores, np.ndarray]:
     """Calibration scores of the points that `left` predicts, and where they are."""
     where = np.flatnonzero(_predicted(left))
     measured = np.array([test.points[i].log_seconds for i in where])
-    sigma = left.plain_sigma if plain else left.sigma
     return Scores(
-        score=np.abs(measured - left.log_seconds[where]) / sigma[where],
+        score=np.abs(measured - left.log_seconds[where]) / left.sigma[where],
         unit=np.array([left.unit[i] for i in where]),
         group=np.array([test.points[i].group for i in where]),
         weight=test.design.weight[where],
@@ -120,15 +118,12 @@ def _stretches(test: Backtest, left: Left) -> np.ndarray:
     """Each point's stretch: from other units of its hold-out, or as shipped."""
     result = np.full(len(test.points), np.nan)
     found, where = scores_of(test, left)
-    known = profile.load() if profile.DEFAULT.exists() else None
+    shipped = profile.load().stretch if profile.DEFAULT.exists() else {}
     if left.name in HOLDOUTS:
-        result[where] = intervals.stretches(found, known.stretch_in_fit if known else {})
-    elif known:
-        shipped = known.stretch if left.name == "shipped profile" else known.stretch_in_fit
+        result[where] = intervals.stretches(found, shipped)
+    else:
         names = [test.points[i].group for i in where]
         result[where] = [shipped.get(name, intervals.START) for name in names]
-    else:
-        result[where] = intervals.START
     return result
 
 
@@ -304,14 +299,13 @@ def write_profile(path: Path) -> int:
         test.design,
         test.full,
         list(noise_classes(test.points)),
-        _hardest(test, plain=True),
-        _hardest(test, plain=False),
+        _hardest(test),
         [p.row for p in test.points],
     )
     return len(test.points)
 
 
-def _hardest(test: Backtest, plain: bool) -> dict[str, float]:
+def _hardest(test: Backtest) -> dict[str, float]:
     """The larger stretch of the device and source hold-outs, by group."""
-    found = [scores_of(test, test.lefts[name], plain)[0] for name in ("device", "source")]
+    found = [scores_of(test, test.lefts[name])[0] for name in ("device", "source")]
     return {name: max(intervals.stretch(one, name) for one in found) for name in test.groups}

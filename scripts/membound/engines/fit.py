@@ -212,17 +212,15 @@ def _spreads(
 
 @dataclass
 class Predictions:
-    """Of every point. `plain_sigma` takes effects as independent, as a stored profile must."""
+    """Of every point."""
 
     log_seconds: np.ndarray
     sigma: np.ndarray
-    plain_sigma: np.ndarray
     shares: np.ndarray
 
 
 def predict(d: Design, found: Fit) -> Predictions:
     log_seconds, shares, jacobian = evaluate(d, found.value)
     noise = found.noise[d.noise_class] ** 2
-    joint = np.asarray((jacobian @ found.covariance * jacobian.toarray()).sum(axis=1)).ravel()
-    plain = np.asarray(jacobian.power(2) @ found.variance).ravel()
-    return Predictions(log_seconds, np.sqrt(joint + noise), np.sqrt(plain + noise), shares)
+    spread = np.asarray((jacobian @ found.covariance * jacobian.toarray()).sum(axis=1)).ravel()
+    return Predictions(log_seconds, np.sqrt(spread + noise), shares)

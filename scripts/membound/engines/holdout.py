@@ -26,18 +26,17 @@ class Left:
     unit: list[str]
     log_seconds: np.ndarray
     sigma: np.ndarray
-    plain_sigma: np.ndarray
     shares: np.ndarray
 
     @classmethod
     def empty(cls, name: str, points: Sequence[Point], terms: int) -> "Left":
-        one, two, three = np.full((3, len(points)), np.nan)
+        one, two = np.full((2, len(points)), np.nan)
         unit_of = UNITS.get(name)
         units = [unit_of(point) if unit_of else name for point in points]
-        return cls(name, units, one, two, three, np.full((len(points), terms), np.nan))
+        return cls(name, units, one, two, np.full((len(points), terms), np.nan))
 
     def take(self, where: np.ndarray, found: Predictions) -> None:
-        for name in ("log_seconds", "sigma", "plain_sigma", "shares"):
+        for name in ("log_seconds", "sigma", "shares"):
             getattr(self, name)[where] = getattr(found, name)[where]
 
 

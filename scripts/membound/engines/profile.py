@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine profile: what was learnt from the published rows, as a versioned JSON file."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
@@ -21,9 +22,8 @@ from membound.engines.terms import TERMS
 from membound.engines.workload import Workload
 from membound.errors import UsageError
 
-VERSION = 1
 DEFAULT = paths.ROOT / "results" / "published" / "profile.json"
-SMALLEST = 1e-4  # an effect nearer to its level's centre, and as uncertain, is not written
+NAMED = ("engine", "device", "build", "model", "model inferred")  # worth telling if never seen
 
 
 class Learnt(BaseModel):
@@ -48,8 +48,8 @@ class Profile(BaseModel):
     spreads: dict[str, dict[str, float]]
     noise: dict[str, float]
     stretch: dict[str, float]
-    stretch_in_fit: dict[str, float]  # where effects are known with their covariance
     effects: list[Learnt]
+    correlation_f16: str  # lower triangle by rows, half precision, little endian, base64
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,18 @@ def write(
     found: Fit,
     noise_names: Sequence[str],
     stretches: dict[str, float],
-    stretches_in_fit: dict[str, float],
     rows: Sequence[Row],
 ) -> Profile:
     """Write the profile of a fit to all of `rows`."""
     spreads: dict[str, dict[str, float]] = {}
     for (level, part), spread in zip(design.levels, found.spread, strict=True):
         spreads.setdefault(level, {})[part] = round(float(spread), 5)
+    order = sorted(range(len(design.names)), key=lambda i: design.names[i])
+    sd = np.sqrt(found.variance)
     learnt = [
-        Learnt(level=level, of=of, name=name, value=round(value, 5), sd=round(sd, 5))
-        for (level, of, name), value, sd in zip(
-            design.names, found.value.tolist(), np.sqrt(found.variance).tolist(), strict=True
+        Learnt(level=level, of=of, name=name, value=round(value, 5), sd=round(deviation, 5))
+        for (level, of, name), value, deviation in (
+            (design.names[i], float(found.value[i]), float(sd[i])) for i in order
         )
     ]
     profile = Profile(
@@ -97,23 +98,44 @@ def write(
         spreads=spreads,
         noise={name: round(float(found.noise[i]), 5) for i, name in enumerate(noise_names)},
         stretch={name: round(value, 4) for name, value in stretches.items()},
-        stretch_in_fit={name: round(value, 4) for name, value in stretches_in_fit.items()},
-        effects=sorted(learnt, key=lambda item: (item.level, item.of, item.name)),
+        effects=learnt,
+        correlation_f16=_packed((found.covariance / np.outer(sd, sd))[np.ix_(order, order)]),
     )
     storage.write_atomically(path, _text(profile))
     return profile
+
+
+def _packed(correlation: np.ndarray) -> str:
+    lower = correlation[np.tril_indices(len(correlation))].astype("<f2")
+    return base64.b64encode(lower.tobytes()).decode()
+
+
+@cache
+def _covariance(path: Path) -> np.ndarray:
+    """Of the effects, in the profile's order."""
+    profile = load(path)
+    size = len(profile.effects)
+    lower = np.frombuffer(base64.b64decode(profile.correlation_f16), "<f2").astype(float)
+    if len(lower) != size * (size + 1) // 2:
+        raise UsageError(f"{path} is not an engine profile: its correlations are cut short")
+    matrix = np.zeros((size, size))
+    matrix[np.tril_indices(size)] = lower
+    matrix += np.tril(matrix, -1).T
+    sd = np.array([item.sd for item in profile.effects])
+    return np.asarray(matrix * np.outer(sd, sd))
 
 
 def _text(profile: Profile) -> str:
     """One effect a line: differences between versions can be read."""
     whole = profile.model_dump()
     listed = whole.pop("effects")
-    prints = whole.pop("training_fingerprints")
+    packed = {key: whole.pop(key) for key in ("training_fingerprints", "correlation_f16")}
     head = json.dumps(whole, indent=1)[:-2]
     lines = ",\n".join("  " + json.dumps(item) for item in listed)
     return (
-        f'{head},\n "training_fingerprints": {json.dumps(prints)},\n'
-        f' "effects": [\n{lines}\n ]\n}}\n'
+        f'{head},\n "effects": [\n{lines}\n ],\n'
+        + ",\n".join(f' "{key}": {json.dumps(value)}' for key, value in packed.items())
+        + "\n}\n"
     )
 
 
@@ -134,39 +156,44 @@ def stretch(group: str, path: Path = DEFAULT) -> float:
 
 
 @cache
-def _learnt(path: Path) -> dict[Effect, Learnt]:
-    return {(item.level, item.of, item.name): item for item in load(path).effects}
+def _places(path: Path) -> dict[Effect, int]:
+    return {(e.level, e.of, e.name): i for i, e in enumerate(load(path).effects)}
 
 
 def predict(
     work: Workload, seconds: np.ndarray, noise_class: str, source: str = "", path: Path = DEFAULT
 ) -> Predicted:
     """From the profile alone; what it has never seen counts as typical, and as uncertain."""
-    profile, known = load(path), _learnt(path)
+    profile, places = load(path), _places(path)
+    uses = [
+        (index, effect)
+        for index, term in enumerate(TERMS)
+        if seconds[index] > 0
+        for effect in effects.of_term(term, work, source)
+    ]
     logs = np.zeros(len(TERMS))
-    slopes: dict[Effect, float] = {}
-    uses: list[tuple[int, Effect]] = []
-    for index, term in enumerate(TERMS):
-        if seconds[index] > 0:
-            uses += [(index, effect) for effect in effects.of_term(term, work, source)]
-    variances: dict[Effect, float] = {}
-    unknown = set()
     for index, effect in uses:
-        if item := known.get(effect):
-            logs[index] += item.value
-            variances[effect] = item.sd**2
+        if effect in places:
+            logs[index] += profile.effects[places[effect]].value
+        elif effect[0] == "term":
+            logs[index] += np.log(effects.PRIOR[effect[1]])
+    total, shares = combine((seconds * np.exp(logs))[None, :])
+    known = np.zeros(len(places))
+    unknown: dict[Effect, float] = {}
+    for index, effect in uses:
+        if effect in places:
+            known[places[effect]] += shares[0, index]
         else:
-            level, part = effects.level_of(effect)
-            logs[index] += np.log(effects.PRIOR[effect[1]]) if level == "term" else 0.0
-            spread = profile.spreads.get(level, {}).get(part) or effects.SPREAD[level][part]
-            variances[effect] = spread**2
-            if level in ("engine", "device", "build", "model"):
-                unknown.add(f"{level} {effect[2].split()[0]}")
-    parts = (seconds * np.exp(logs))[None, :]
-    total, shares = combine(parts)
-    for index, effect in uses:
-        slopes[effect] = slopes.get(effect, 0.0) + float(shares[0, index])
-    variance = sum(slope**2 * variances[effect] for effect, slope in slopes.items())
+            unknown[effect] = unknown.get(effect, 0.0) + float(shares[0, index])
+    variance = max(0.0, float(known @ _covariance(path) @ known))
+    variance += sum((slope * _spread(profile, e)) ** 2 for e, slope in unknown.items())
     noise = profile.noise.get(noise_class, max(profile.noise.values()))
+    never = {f"{e[0]} {e[2].split()[0]}" for e in unknown if e[0] in NAMED}
     sigma = float(np.sqrt(variance + noise**2))
-    return Predicted(float(np.log(total[0])), sigma, shares[0], tuple(sorted(unknown)))
+    return Predicted(float(np.log(total[0])), sigma, shares[0], tuple(sorted(never)))
+
+
+def _spread(profile: Profile, effect: Effect) -> float:
+    """How far a value that was never seen may lie from its level's centre."""
+    level, part = effects.level_of(effect)
+    return profile.spreads.get(level, {}).get(part) or effects.SPREAD[level][part]
