@@ -85,15 +85,16 @@ def test_shares_sum_to_1_and_the_interval_holds_the_prediction(work):
 
 
 def test_an_unknown_engine_device_or_model_widens_the_interval():
-    def width(engine="llama.cpp", model="Llama-2-7B", **device):
-        work = work_of(engine, "rtx4090", model, 1, "decode", 1, 128, "q4_0")
+    def width(engine="llama.cpp", shape=None, **device):
+        work = work_of(engine, "rtx4090", "Llama-2-7B", 1, "decode", 1, 128, "q4_0")
         work = replace(work, device=work.device.model_copy(update=device))
+        work = replace(work, architecture=replace(work.architecture, **(shape or {})))
         found = answer.answer(work)
         return found["interval90"][1] / found["interval90"][0]
 
     assert width(engine="nobody's") > width()
     assert width(name="never seen") > width()
-    assert width(model="Nemotron-3-Super-120B") > width()
+    assert width(shape={"name": "never seen", "known": False}) > width()
 
 
 def test_weights_of_a_token():
