@@ -10,6 +10,8 @@ from membound import fuzzing, paths
 
 # ThreadSanitizer is slow: in the short form only tests that run a team of threads, once each.
 SHORT_THREADS = r"Loader\.|Journal\.(HoldsHeader|AWrongResult)|bench_check_odd_bf16$"
+# Under AddressSanitizer: kernels of lesser instruction sets are left to the long form.
+LESSER_SETS = r"_without_(AVX|avx|amx|ext)"
 TIMED = "Hang"  # tests of a time limit, which that slowness exceeds
 
 
@@ -19,7 +21,9 @@ def run_all(long: bool) -> int:
     suites: dict[str, Callable[[], int]] = {
         "C++ tests (ctest)": lambda: _ctest("build"),
         "Python tests (pytest)": _pytest,
-        "AddressSanitizer, UndefinedBehaviorSanitizer": lambda: _sanitized("asan"),
+        "AddressSanitizer, UndefinedBehaviorSanitizer": lambda: _sanitized(
+            "asan", *([] if long else ["-E", LESSER_SETS])
+        ),
         "ThreadSanitizer": lambda: _sanitized(
             "tsan", "-E", TIMED, *([] if long else ["-R", SHORT_THREADS])
         ),
