@@ -63,4 +63,15 @@ void fill_random(const Device& device, void* data, int64_t count, const std::str
   device.run({.launches = &launch, .count = 1, .ordered = 1});
 }
 
+void fill_weights(const Device& device, void* data, int64_t rows, int64_t columns,
+                  const std::string& dtype, uint64_t seed, double scale) {
+  if (!is_quantised(dtype)) return fill_random(device, data, rows * columns, dtype, seed, scale);
+  const Launch launch{.kernel = device.need_kernel("fill/" + dtype),
+                      .args = {.buffer = {{data, 0}},
+                               .n = {rows, columns, static_cast<int64_t>(seed)},
+                               .scalar = {scale}},
+                      .depends = -1};
+  device.run({.launches = &launch, .count = 1, .ordered = 1});
+}
+
 }  // namespace membound

@@ -67,4 +67,8 @@ class Workspace {
 void fill_random(const Device& device, void* data, int64_t count, const std::string& dtype,
                  uint64_t seed, double scale = 1.0);
 
+// The same for a matrix of any stored type; quantised rows in the device's layout (quantised.h).
+void fill_weights(const Device& device, void* data, int64_t rows, int64_t columns,
+                  const std::string& dtype, uint64_t seed, double scale = 1.0);
+
 }  // namespace membound

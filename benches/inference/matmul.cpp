@@ -18,40 +18,70 @@ std::vector<int64_t> sampled_rows(int64_t n) {
   return {rows.begin(), rows.end()};
 }
 
-// Units for bf16 take activations as bf16 too; a kernel may round them or keep them. It has to
-// follow one of these two arithmetics closely, which finds more than a bound that allows for the
-// rounding.
+}  // namespace
+
+std::vector<Arithmetic> arithmetics(const std::string& dtype, const reference::Vector& x) {
+  std::vector<Arithmetic> all = {{"", x, false}};
+  if (dtype == "bf16") {
+    all.push_back({", activations rounded to bf16", reference::round_all(x, "bf16"), false});
+  }
+  if (is_quantised(dtype)) {
+    all.push_back({", activations rounded to int8", reference::round_blocks(x), false});
+    all.push_back({", both rounded to bf16", reference::round_all(x, "bf16"), true});
+  }
+  return all;
+}
+
 Check check_matmul(const Device& device, const Launch& launch, const std::string& dtype) {
   const auto [m, n, k] = std::tuple(launch.args.n[0], launch.args.n[1], launch.args.n[2]);
   device.run({.launches = &launch, .count = 1, .ordered = 1});
   const auto y = device.to_host<float>(launch.args.buffer[2].data, m * n);
   const auto x_single = device.to_host<float>(launch.args.buffer[1].data, m * k);
   const reference::Vector x(x_single.begin(), x_single.end());
-  const reference::Vector x_rounded = reference::round_all(x, "bf16");
   const int64_t row_bytes = stored_bytes(dtype, k);
   const auto* weights = static_cast<const char*>(launch.args.buffer[0].data);
+  const auto tried = arithmetics(dtype, x);
   std::vector<float> got;
-  std::vector<double> exact, rounded, size;
+  std::vector<double> size;
+  std::vector<reference::Vector> expected(tried.size());
   for (const int64_t row : sampled_rows(n)) {
     const auto w =
         reference::widen(device.to_host<uint8_t>(weights + row * row_bytes, row_bytes), dtype, k);
-    const auto column = reference::matmul(x, w, m, 1, k);
-    const auto column_rounded = reference::matmul(x_rounded, w, m, 1, k);
     for (int64_t i = 0; i < m; ++i) {
       double sum = 0;
       for (int64_t j = 0; j < k; ++j) sum += std::abs(x[i * k + j] * w[j]);
       got.push_back(y[i * n + row]);
-      exact.push_back(column[i]);
-      rounded.push_back(column_rounded[i]);
       size.push_back(sum);
+    }
+    const auto rounded = reference::round_all(w, "bf16");
+    for (size_t a = 0; a < tried.size(); ++a) {
+      const auto column =
+          reference::matmul(tried[a].x, tried[a].bf16_weights ? rounded : w, m, 1, k);
+      expected[a].insert(expected[a].end(), column.begin(), column.end());
     }
   }
   // Activations kept as two parts of bf16 lose up to 2^-18 = 3.8e-6.
   const double bound = dtype == "f32" ? 2e-6 : 5e-6;
-  const std::string what = "sampled rows against float64, error over the sum of magnitudes";
-  const Check check = compare(what, bound, got, exact, size);
-  if (check.ok || dtype != "bf16") return check;
-  return compare(what + ", activations rounded to bf16", bound, got, rounded, size);
+  Check best;
+  for (size_t a = 0; a < tried.size(); ++a) {
+    const Check check =
+        compare("sampled rows against float64, error over the sum of magnitudes" + tried[a].what,
+                bound, got, expected[a], size);
+    if (a == 0 || check.ok || check.max_error < best.max_error) best = check;
+    if (check.ok) break;
+  }
+  return best;
+}
+
+namespace {
+
+// The pool holds no quantised elements of high entropy: the check brings its own weights.
+Check check_quantised(const Device& device, Launch launch, const std::string& dtype) {
+  const int64_t n = launch.args.n[1], k = launch.args.n[2];
+  const Buffer weights = device.alloc(n * stored_bytes(dtype, k));
+  fill_weights(device, weights.data(), n, k, dtype, 31);
+  launch.args.buffer[0] = {weights.data(), 0};
+  return check_matmul(device, launch, dtype);
 }
 
 Prepared prepare(Workspace& workspace, const std::string& name, const Case& c) {
@@ -77,7 +107,8 @@ Prepared prepare(Workspace& workspace, const std::string& name, const Case& c) {
   prepared.rotation = workspace.pool_bytes() / stride;
   prepared.footprint_bytes = prepared.rotation * stride;
   prepared.check = [&workspace, launch, dtype = c.dtype] {
-    return check_matmul(workspace.device(), launch, dtype);
+    return is_quantised(dtype) ? check_quantised(workspace.device(), launch, dtype)
+                               : check_matmul(workspace.device(), launch, dtype);
   };
   return prepared;
 }

@@ -7,8 +7,22 @@
 #include <vector>
 
 #include "benches/harness/bench.h"
+#include "benches/model/reference.h"
 
 namespace membound {
+
+// What a kernel may do to its operands before it multiplies. It has to follow one of these
+// arithmetics closely, which finds more than a bound that allows for the rounding.
+struct Arithmetic {
+  std::string what;
+  reference::Vector x;  // activations as they are multiplied
+  bool bf16_weights;
+};
+
+std::vector<Arithmetic> arithmetics(const std::string& dtype, const reference::Vector& x);
+
+// Runs the launch of a gemv or gemm and compares sampled rows with the float64 reference.
+Check check_matmul(const Device& device, const Launch& launch, const std::string& dtype);
 
 Bench matmul_bench(const std::string& name, const std::string& question,
                    std::vector<Case> (*extra_cases)(Workspace&));

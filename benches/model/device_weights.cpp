@@ -17,18 +17,6 @@ double weight_scale(int64_t fan_in) {
   return std::exp2(std::max(exponent, -6.0));
 }
 
-// Quantised ones in the device's layout.
-void fill_weights(const Device& device, void* data, int64_t rows, int64_t columns,
-                  const std::string& dtype, uint64_t seed, double scale) {
-  if (!is_quantised(dtype)) return fill_random(device, data, rows * columns, dtype, seed, scale);
-  const Launch launch{.kernel = device.need_kernel("fill/" + dtype),
-                      .args = {.buffer = {{data, 0}},
-                               .n = {rows, columns, static_cast<int64_t>(seed)},
-                               .scalar = {scale}},
-                      .depends = -1};
-  device.run({.launches = &launch, .count = 1, .ordered = 1});
-}
-
 Buffer random_buffer(const Device& device, int64_t rows, int64_t columns, const std::string& dtype,
                      uint64_t seed, double scale) {
   Buffer buffer = device.alloc(rows * stored_bytes(dtype, columns));

@@ -38,7 +38,8 @@ void pack(const std::string& dtype, const uint8_t* blocks, int64_t rows, int64_t
         out += kNibbleGroup / 2;
         i += group;
       } else {
-        out = std::copy(elements, elements + stride - kScaleBytes, out);
+        const uint8_t flip = dtype == "q8_0" ? 0x80 : 0;  // adds 128 to an int8
+        for (int64_t j = 0; j < stride - kScaleBytes; ++j) *out++ = elements[j] ^ flip;
         i += 1;
       }
     }

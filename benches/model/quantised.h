@@ -6,9 +6,10 @@
 //                                            in its low nibble and element 16 + i in its high one
 //
 // and rows as devices hold them, of the same number of bytes: all elements of a row, then its
-// scales, so that vectors are loaded from whole lines and a row is one piece.
+// scales, so that vectors are loaded from whole lines and a row is one piece. Elements are unsigned
+// in both, as the instructions that multiply bytes want one side to be.
 //
-//   q8_0  columns int8, columns / 32 f16
+//   q8_0  columns bytes, 128 added to each element; columns / 32 f16
 //   q4_0  64 bytes for each 128 elements: byte i holds element i in its low nibble and element
 //         64 + i in its high one; blocks that are left as GGUF has them; columns / 32 f16
 #pragma once

@@ -30,7 +30,7 @@ Vector widen_quantised(const std::vector<uint8_t>& bytes, const std::string& dty
   for (const uint8_t* row = bytes.data(); row < bytes.data() + bytes.size(); row += row_bytes) {
     for (int64_t i = 0; i < columns; ++i) {
       const uint8_t* scale = row + scales + i / 32 * 2;
-      double element = static_cast<int8_t>(row[i]);
+      double element = static_cast<double>(row[i]) - 128;
       if (dtype == "q4_0") {
         const bool grouped = i < columns / 128 * 128;
         const int64_t size = grouped ? 128 : 32;  // elements whose nibbles share bytes
@@ -75,6 +75,24 @@ double round_to(double value, const std::string& dtype) {
 Vector round_all(Vector values, const std::string& dtype) {
   for (double& value : values) value = round_to(value, dtype);
   return values;
+}
+
+Vector round_blocks(const Vector& values) {
+  constexpr size_t kBlock = 32;
+  Vector rounded(values.size());
+  for (size_t first = 0; first < values.size(); first += kBlock) {
+    float largest = 0;
+    for (size_t i = first; i < first + kBlock; ++i) {
+      largest = std::max(largest, std::abs(static_cast<float>(values[i])));
+    }
+    const float scale = largest / 127.0f;
+    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    for (size_t i = first; i < first + kBlock; ++i) {
+      rounded[i] =
+          static_cast<double>(scale) * std::nearbyint(static_cast<float>(values[i]) * inverse);
+    }
+  }
+  return rounded;
 }
 
 Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k) {
@@ -161,14 +179,20 @@ std::vector<Choice> route(const Vector& logits, int64_t chosen, bool renormalise
   return all;
 }
 
+Vector round_as(Rounding rounding, const Vector& values) {
+  if (rounding == Rounding::kBlocks) return round_blocks(values);
+  return rounding == Rounding::kBf16 ? round_all(values, "bf16") : values;
+}
+
 namespace {
 
 // Matrix [n][k] number `index` of several that follow one another, times x.
-Vector project(const Vector& x, const Vector& matrix, int64_t n, bool rounds, int64_t index = 0) {
+Vector project(const Vector& x, const Vector& matrix, int64_t n, Rounding rounding,
+               int64_t index = 0) {
   const auto k = static_cast<int64_t>(x.size());
   const auto begin = matrix.begin() + index * n * k;
   const Vector w(begin, begin + n * k);
-  return matmul(rounds ? round_all(x, "bf16") : x, w, 1, n, k);
+  return matmul(round_as(rounding, x), w, 1, n, k);
 }
 
 }  // namespace
@@ -199,26 +223,26 @@ Vector Sequence::attention(int64_t layer, Vector qkv) {
                 shape_.kv_heads, d);
 }
 
-Vector Sequence::mlp(int64_t layer, const Vector& normed, bool rounds) const {
+Vector Sequence::mlp(int64_t layer, const Vector& normed, Rounding rounding) const {
   const auto& w = weights_.layers[layer];
   const int64_t inner = shape_.experts > 0 ? shape_.expert_intermediate : shape_.intermediate;
   std::vector<Choice> experts = {{0, 1.0}};
   if (shape_.experts > 0) {
-    experts = route(project(normed, w.router, shape_.experts, false), shape_.experts_per_token,
+    experts = route(project(normed, w.router, shape_.experts, Rounding::kNone), shape_.experts_per_token,
                     shape_.norm_top_k);
   }
   Vector sum(shape_.hidden);
   for (const Choice& choice : experts) {
-    const Vector gate_up = project(normed, w.gate_up, 2 * inner, rounds, choice.expert);
+    const Vector gate_up = project(normed, w.gate_up, 2 * inner, rounding, choice.expert);
     Vector activated(inner);
     for (int64_t i = 0; i < inner; ++i) activated[i] = silu(gate_up[i]) * gate_up[inner + i];
-    const Vector out = project(activated, w.down, shape_.hidden, rounds, choice.expert);
+    const Vector out = project(activated, w.down, shape_.hidden, rounding, choice.expert);
     for (int64_t i = 0; i < shape_.hidden; ++i) sum[i] += choice.weight * out[i];
   }
   return sum;
 }
 
-Vector Sequence::next(int64_t token, bool rounds) {
+Vector Sequence::next(int64_t token, Rounding layers, Rounding head) {
   const int64_t hidden = shape_.hidden;
   const auto row = weights_.embedding.begin() + token * hidden;
   Vector x(row, row + hidden);
@@ -228,13 +252,13 @@ Vector Sequence::next(int64_t token, bool rounds) {
   for (int64_t l = 0; l < shape_.layers; ++l) {
     const auto& w = weights_.layers[l];
     const Vector normed = rmsnorm(x, w.attn_norm, 1, shape_.norm_epsilon);
-    const Vector attended = attention(l, project(normed, w.qkv, shape_.qkv_rows(), rounds));
-    add(project(attended, w.o, hidden, rounds));
-    add(mlp(l, rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), rounds));
+    const Vector attended = attention(l, project(normed, w.qkv, shape_.qkv_rows(), layers));
+    add(project(attended, w.o, hidden, layers));
+    add(mlp(l, rmsnorm(x, w.mlp_norm, 1, shape_.norm_epsilon), layers));
   }
   ++position_;
   const Vector last = rmsnorm(x, weights_.final_norm, 1, shape_.norm_epsilon);
-  return matmul(last, weights_.head, 1, shape_.vocab, hidden);
+  return matmul(round_as(head, last), weights_.head, 1, shape_.vocab, hidden);
 }
 
 }  // namespace membound::reference

@@ -19,6 +19,9 @@ Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_
 // The nearest value that `dtype` ("f32", "f16", "bf16") can hold (ties to even).
 double round_to(double value, const std::string& dtype);
 Vector round_all(Vector values, const std::string& dtype);
+// As kernels that multiply bytes take activations: int8 with a scale for each block of 32, which is
+// the largest magnitude over 127. Computed in f32 as they do, so that all round alike.
+Vector round_blocks(const Vector& values);
 
 // x[m][k] times w[n][k] transposed: [m][n].
 Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k);
@@ -39,6 +42,10 @@ struct Choice {
 };
 std::vector<Choice> route(const Vector& logits, int64_t chosen, bool renormalises);
 
+// What a matmul does to its activations before it multiplies.
+enum class Rounding { kNone, kBf16, kBlocks };
+Vector round_as(Rounding rounding, const Vector& values);
+
 // Weights as the programs lay them out: q, k and v rows in one matrix, gate and up rows in another,
 // experts one after the other. What an architecture lacks is empty.
 struct Weights {
@@ -53,13 +60,13 @@ struct Weights {
 class Sequence {
  public:
   Sequence(const Shape& shape, const Weights& weights, const std::string& dtype);
-  // Runs one token and returns the logits [vocab]. Where it `rounds`, the layers' matmuls take
-  // their activations as bf16.
-  Vector next(int64_t token, bool rounds = false);
+  // Runs one token and returns the logits [vocab]. The layers' matmuls and the head's round their
+  // activations as they are told.
+  Vector next(int64_t token, Rounding layers = Rounding::kNone, Rounding head = Rounding::kNone);
 
  private:
   Vector attention(int64_t layer, Vector qkv);
-  Vector mlp(int64_t layer, const Vector& normed, bool rounds) const;
+  Vector mlp(int64_t layer, const Vector& normed, Rounding rounding) const;
 
   const Shape& shape_;
   const Weights& weights_;

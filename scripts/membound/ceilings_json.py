@@ -40,6 +40,10 @@ def as_json(
         "library_GFLOPS": {kind: rate / 1e9 for kind, rate in sorted(entry.libraries.items())},
         "roofline": _roofline(entry),
         "latency": _latency(entry),
+        "dequant_GBps": {
+            kind: {str(m): rate / 1e9 for m, rate in sorted(rates.items())}
+            for kind, rates in sorted(entry.dequant.items())
+        },
         "barrier_us": _scaled(entry.barrier_seconds, 1e6),
         "launch_us": _scaled(entry.launch_seconds, 1e6),
         "drift_pct": drift_pct,

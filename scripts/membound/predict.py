@@ -8,6 +8,7 @@ from typing import Any
 from membound import __version__
 from membound.model import machine, tiers, work
 from membound.model.machine import Ceilings
+from membound.model.types import BLOCK_BYTES
 from membound.paths import utc_now
 from membound.record import PredictedStep, Prediction, Record, WorkCounts
 
@@ -49,7 +50,7 @@ def _notes(ceilings: Ceilings, types: list[str]) -> list[str]:
     else:
         notes.append(f"bytes and flops overlap with the measured p = {ceilings.knee.p:.2f}")
     for kind in types:
-        if kind in ceilings.peaks:
+        if kind in ceilings.peaks or (kind in BLOCK_BYTES and ceilings.peaks):
             continue
         if ceilings.flops_rate is None:
             notes.append(f"the {kind} peak was not measured and counts as infinite")

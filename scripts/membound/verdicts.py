@@ -25,6 +25,7 @@ def verdicts(
     """All sentences, the most important first; `found` is each device's saturation."""
     texts = [_saturation_text(d, found[name]) for name, d in devices.items() if d.read_rate]
     texts += [text for d in devices.values() if (text := _paper_text(d))] + list(ridges)
+    texts += [text for d in devices.values() for text in dequantisation(d)]
     for row in rows:
         texts.append(_row_text(row, found.get(row.device)))
         if claim := claims.sentence(row):
@@ -108,6 +109,27 @@ def _paper_text(ceilings: Ceilings) -> str | None:
     if part > 100:
         text += ": either that figure is not this memory's, or caches served the reads"
     return text
+
+
+def dequantisation(ceilings: Ceilings) -> list[str]:
+    """Whether reading quantised weights or dequantising and multiplying them is the limit."""
+    if not ceilings.read_rate:
+        return []
+    texts = []
+    for kind, rates in ceilings.dequant.items():
+        parts = []
+        for tokens, rate in sorted(rates.items()):
+            ratio = rate / ceilings.read_rate
+            limit = "bytes" if ratio > 1 else "issue"
+            what = "token" if tokens == 1 else "tokens"
+            parts.append(
+                f"{tokens} {what} at {rate / 1e9:.1f} GB/s ({ratio:.2f} of cold reads: {limit})"
+            )
+        texts.append(
+            f"{ceilings.device}: {kind} weights in the caches are dequantised and multiplied with "
+            + ", ".join(parts)
+        )
+    return texts
 
 
 def _gains(found: Saturation) -> list[str]:

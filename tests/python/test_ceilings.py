@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membound import ceilings_json, claims, storage
+from membound import ceilings_json, claims, storage, verdicts
 from membound.compare import compare
 from membound.model import machine, tiers
 from membound.model.work import Work
@@ -47,6 +47,25 @@ def test_flops_of_each_type_run_at_their_own_peak():
     assert tiers.flops_seconds(work, peaks) == pytest.approx(0.5 + 0.5 + 0.1)
     assert tiers.flops_seconds(work, {"bf16": 1600.0}) == pytest.approx(0.5)
     assert tiers.flops_seconds(work, {}) == 0
+
+
+def test_quantised_weights_take_the_best_units_for_their_products():
+    work = Work(matmul_flops={"q8_0": 100})
+    assert tiers.flops_seconds(work, {"f32": 10.0, "bf16": 40.0, "i8": 20.0}) == 2.5
+    assert tiers.flops_seconds(work, {"f32": 10.0}) == 10
+    assert tiers.flops_seconds(work, {}) == 0
+
+
+def test_dequantisation_has_a_ceiling_by_type_and_tokens_and_a_sentence():
+    found = ceilings_of(
+        measured(READ, bytes_read=50e9),
+        measured("inference/dequant/q8_0/m:1/n:64/k:32", bytes_read=100e9),
+        measured("inference/dequant/q8_0/m:16/n:64/k:32", bytes_read=25e9),
+    )
+    assert found.dequant == {"q8_0": {1: 100e9, 16: 25e9}}
+    (text,) = verdicts.dequantisation(found)
+    assert "1 token at 100.0 GB/s (2.00 of cold reads: bytes)" in text
+    assert "16 tokens at 25.0 GB/s (0.50 of cold reads: issue)" in text
 
 
 def test_paper_peaks_are_read_by_type():

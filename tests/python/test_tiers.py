@@ -45,6 +45,7 @@ STEPS = [
     work.decode(SHAPE, Types.of("bf16"), 1, 128),
     work.decode(SHAPE, Types.of("bf16"), 4, 2048),
     work.decode(SHAPE, Types.of("f32"), 32, 128),
+    work.decode(SHAPE, Types.of("q4_0", "f32"), 4, 128),
     work.prefill(SHAPE, Types.of("bf16"), 1, 128),
 ]
 steps = st.sampled_from(STEPS)

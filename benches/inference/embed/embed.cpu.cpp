@@ -13,7 +13,7 @@
 #include "hwy/foreach_target.h"
 // Keep the order: what follows needs what foreach_target.h sets up.
 #include "backends/cpu/kernel.h"
-#include "benches/inference/kernels/vectors-inl.h"
+#include "benches/inference/kernels/quantised-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
@@ -41,6 +41,20 @@ void embed(const Args& args, Team team) {
   }
 }
 
+template <typename Q>
+void embed_quantised(const Args& args, Team team) {
+  const int32_t* tokens = pointer<int32_t>(args, 1);
+  const Rows<Q> table = {pointer<uint8_t>(args, 0), args.n[1] / kScaleBlock};
+  const Range mine = share(args.n[0] * table.blocks, 1, team);
+  for (int64_t at = mine.begin; at < mine.end; ++at) {
+    const int64_t token = std::clamp<int64_t>(tokens[at / table.blocks], 0, args.n[2] - 1);
+    widen_block(table, table.row(token), at % table.blocks,
+                pointer<float>(args, 2) + at * kScaleBlock);
+  }
+}
+
+void embed_q8_0(const Args& args, Team team) { embed_quantised<Q8>(args, team); }
+void embed_q4_0(const Args& args, Team team) { embed_quantised<Q4>(args, team); }
 void embed_bf16(const Args& args, Team team) { embed<uint16_t>(args, team); }
 void embed_f16(const Args& args, Team team) { embed<Half>(args, team); }
 void embed_f32(const Args& args, Team team) { embed<float>(args, team); }
@@ -54,8 +68,12 @@ namespace membound::cpu {
 HWY_EXPORT(embed_bf16);
 HWY_EXPORT(embed_f16);
 HWY_EXPORT(embed_f32);
+HWY_EXPORT(embed_q8_0);
+HWY_EXPORT(embed_q4_0);
 MEMBOUND_CPU_KERNEL("embed/bf16", embed_bf16);
 MEMBOUND_CPU_KERNEL("embed/f16", embed_f16);
 MEMBOUND_CPU_KERNEL("embed/f32", embed_f32);
+MEMBOUND_CPU_KERNEL("embed/q8_0", embed_q8_0);
+MEMBOUND_CPU_KERNEL("embed/q4_0", embed_q4_0);
 }  // namespace membound::cpu
 #endif

@@ -17,6 +17,7 @@
 
 #include "backends/cpu/kernel.h"
 #include "benches/inference/experts/plan.h"
+#include "benches/inference/kernels/quantised.h"
 
 namespace membound::cpu {
 namespace {
@@ -98,6 +99,19 @@ const Registrar f16("experts/f16", [](const Args& args, Team team) {
 const Registrar f32("experts/f32", [](const Args& args, Team team) {
   static const Kernels kernels = kernels_for("f32");
   experts(args, team, kernels, 4 * args.n[2]);
+});
+
+template <typename Q>
+int64_t row_bytes(const Args& args) {
+  return Rows<Q>{nullptr, args.n[2] / kScaleBlock}.row_bytes();
+}
+const Registrar q8_0("experts/q8_0", [](const Args& args, Team team) {
+  static const Kernels kernels = kernels_for("q8_0");
+  experts(args, team, kernels, row_bytes<Q8>(args));
+});
+const Registrar q4_0("experts/q4_0", [](const Args& args, Team team) {
+  static const Kernels kernels = kernels_for("q4_0");
+  experts(args, team, kernels, row_bytes<Q4>(args));
 });
 
 }  // namespace

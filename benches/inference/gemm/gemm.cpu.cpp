@@ -19,6 +19,7 @@
 // Keep the order: what follows needs what foreach_target.h sets up.
 #include "backends/cpu/kernel.h"
 #include "benches/inference/gemm/tile-inl.h"
+#include "benches/inference/kernels/quantised-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace membound::cpu::HWY_NAMESPACE {
@@ -35,13 +36,57 @@ constexpr std::array<Multiply, sizeof...(kTokens)> multiplies(
   return {multiply<kTokens + 1>...};
 }
 
+// Where weights come from: pack() brings the block at row n and element k to a panel, and line(i)
+// is line i of the kLines that it takes in memory.
+template <typename T>
+struct Source {
+  static constexpr int64_t kRowLines = kBlock / kLineElements<T>;
+  const T* w;
+  int64_t width;
+
+  Source(const void* data, int64_t columns) : w(static_cast<const T*>(data)), width(columns) {}
+  void pack(int64_t n, int64_t k, int64_t rows, int64_t count, float* panel) const {
+    pack_panel(w + n * width + k, width, rows, count, panel);
+  }
+  const void* line(int64_t n, int64_t k, int64_t i) const {
+    return w + (n + i / kRowLines) * width + k + i % kRowLines * kLineElements<T>;
+  }
+};
+
+template <typename Q>
+struct QuantisedSource {
+  static constexpr int64_t kRowLines = kBlock / kScaleBlock * Q::kBlockBytes / kLine;
+  Rows<Q> rows;
+
+  QuantisedSource(const void* data, int64_t columns)
+      : rows{static_cast<const uint8_t*>(data), columns / kScaleBlock} {}
+  void pack(int64_t n, int64_t k, int64_t count_of_rows, int64_t count, float* panel) const {
+    static thread_local Scratch scratch;
+    float* wide = scratch.reserve(kPanel * kBlock);
+    for (int64_t i = 0; i < count_of_rows; ++i) {
+      for (int64_t at = 0; at < count; at += kScaleBlock) {
+        widen_block(rows, rows.row(n + i), (k + at) / kScaleBlock, wide + i * kBlock + at);
+      }
+    }
+    pack_panel(static_cast<const float*>(wide), kBlock, count_of_rows, count, panel);
+  }
+  const void* line(int64_t n, int64_t k, int64_t i) const {
+    return rows.row(n + i / kRowLines) + k / kScaleBlock * Q::kBlockBytes + i % kRowLines * kLine;
+  }
+};
+template <>
+struct Source<Q8> : QuantisedSource<Q8> {
+  using QuantisedSource<Q8>::QuantisedSource;
+};
+template <>
+struct Source<Q4> : QuantisedSource<Q4> {
+  using QuantisedSource<Q4>::QuantisedSource;
+};
+
 // Lines [from, to) of the block of weights that is packed next: it must not be waited for then.
 template <typename T>
-void prefetch_block(const T* w, int64_t stride, int64_t from, int64_t to) {
-  constexpr int64_t lines = kBlock / kLineElements<T>;
-  for (int64_t i = from; i < to; ++i) {
-    prefetch_l2(w + i / lines * stride + i % lines * kLineElements<T>);
-  }
+void prefetch_block(const Source<T>& source, int64_t n, int64_t k, int64_t from, int64_t to) {
+  for (int64_t i = from; i < to; ++i) prefetch_l2(source.line(n, k, i));
 }
 
 // The outputs of a tile are needed only after its last FMA.
@@ -59,13 +104,13 @@ void panel_by_tokens(const Args& args, const float* x, float* panel, int64_t n, 
   static constexpr auto multiply_for = multiplies(std::make_integer_sequence<int, kTileTokens>());
   const int64_t m = args.n[0], height = args.n[1], width = args.n[2];
   const int64_t columns = std::min(kPanel, rows.end - n), count = std::min(kBlock, width - k);
-  const T* w = pointer<T>(args, 0) + n * width + k;
-  pack_panel(w, width, columns, count, panel);
-  const int64_t lines = n + 2 * kPanel <= rows.end ? kPanel * kBlock / kLineElements<T> : 0;
+  const Source<T> source(args.buffer[0].data, width);
+  source.pack(n, k, columns, count, panel);
+  const int64_t lines = n + 2 * kPanel <= rows.end ? kPanel * Source<T>::kRowLines : 0;
   for (int64_t first = 0; first < m; first += kTileTokens) {
     const int64_t tokens = std::min<int64_t>(kTileTokens, m - first);
     float* y = pointer<float>(args, 2) + first * height + n;
-    prefetch_block(w + kPanel * width, width, lines * first / m, lines * (first + tokens) / m);
+    prefetch_block(source, n + kPanel, k, lines * first / m, lines * (first + tokens) / m);
     prefetch_outputs(y, height, tokens);
     const Tile tile = {panel,   x + first * kBlock,     count, y, height,
                        columns, k > 0 || args.n[3] != 0};
@@ -95,6 +140,8 @@ void gemm(const Args& args, Team team) {
 void gemm_bf16(const Args& args, Team team) { gemm<uint16_t>(args, team); }
 void gemm_f16(const Args& args, Team team) { gemm<Half>(args, team); }
 void gemm_f32(const Args& args, Team team) { gemm<float>(args, team); }
+void gemm_q8_0(const Args& args, Team team) { gemm<Q8>(args, team); }
+void gemm_q4_0(const Args& args, Team team) { gemm<Q4>(args, team); }
 
 }  // namespace
 }  // namespace membound::cpu::HWY_NAMESPACE
@@ -104,11 +151,14 @@ HWY_AFTER_NAMESPACE();
 #include "backends/cpu/isa.h"
 #include "benches/inference/gemm/gemm.cpu.h"
 #include "benches/inference/kernels/bf16_matmul.h"
+#include "benches/inference/kernels/int8_matmul.h"
 
 namespace membound::cpu {
 HWY_EXPORT(gemm_bf16);
 HWY_EXPORT(gemm_f16);
 HWY_EXPORT(gemm_f32);
+HWY_EXPORT(gemm_q8_0);
+HWY_EXPORT(gemm_q4_0);
 
 void matmul_bf16(const Args& args, Team team) {
 #if defined(__x86_64__)
@@ -127,6 +177,22 @@ void matmul_f16(const Args& args, Team team) {
 
 void matmul_f32(const Args& args, Team team) { HWY_DYNAMIC_DISPATCH(gemm_f32)(args, team); }
 
+// Tiles of bf16 do several times what vectors of int8 do, and round less.
+template <typename Q>
+void matmul_quantised(const Args& args, Team team) {
+#if defined(__x86_64__)
+  if (extensions().amx_bf16) return amx_matmul_quantised<Q>(args, team);
+  if (extensions().avx512_vnni) return vnni_panels<Q>(args, team);
+  if (extensions().avx512_bf16) return dot_matmul_quantised<Q>(args, team);
+#endif
+  if (Q::kOffset == Q8::kOffset) return HWY_DYNAMIC_DISPATCH(gemm_q8_0)(args, team);
+  HWY_DYNAMIC_DISPATCH(gemm_q4_0)(args, team);
+}
+template void matmul_quantised<Q8>(const Args& args, Team team);
+template void matmul_quantised<Q4>(const Args& args, Team team);
+
+static const Registrar q8_0("gemm/q8_0", matmul_quantised<Q8>);
+static const Registrar q4_0("gemm/q4_0", matmul_quantised<Q4>);
 static const Registrar bf16("gemm/bf16", matmul_bf16);
 static const Registrar f16("gemm/f16", matmul_f16);
 static const Registrar f32("gemm/f32", matmul_f32);

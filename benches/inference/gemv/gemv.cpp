@@ -5,7 +5,8 @@
 namespace membound {
 namespace {
 
-// Beyond what the steps use: how the rate falls with the number of rows, in every type.
+// Beyond what the steps use: how the rate falls with the number of rows, in the plain types and in
+// the one that was asked for.
 std::vector<Case> extra_cases(Workspace& workspace) {
   const Options& options = workspace.options();
   if (!options.model) return {};
@@ -19,7 +20,9 @@ std::vector<Case> extra_cases(Workspace& workspace) {
     matrices.insert(matrices.end(), {{s.hidden, s.intermediate}, {s.qkv_rows(), s.hidden}});
   }
   std::vector<Case> cases;
-  for (const char* dtype : {"bf16", "f16", "f32"}) {
+  std::vector<std::string> dtypes = {"bf16", "f16", "f32"};
+  if (is_quantised(options.types.weights)) dtypes.push_back(options.types.weights);
+  for (const std::string& dtype : dtypes) {
     for (const auto& [n, k] : matrices) {
       for (const int64_t m : {1, 2, 4, 8, 16, 32, 64}) {
         cases.push_back({dtype, {{"m", m}, {"n", n}, {"k", k}}});

@@ -4,6 +4,8 @@
 #include "benches/inference/kernels/bf16_matmul.h"
 
 #if defined(__x86_64__)
+#include <type_traits>
+
 #include "benches/inference/kernels/bf16_pack.h"
 
 namespace membound::cpu {
@@ -22,9 +24,11 @@ struct Block {
   int64_t steps() const { return padded() / kTileDepth; }
 };
 
+// T: the weights' type; uint16_t is bf16.
+template <typename T>
 class Matmul {
  public:
-  Matmul(const Args& args, const Bf16Shape& shape, Bf16Multiply multiply, bool halves)
+  Matmul(const Args& args, const Bf16Shape& shape, Bf16Multiply multiply)
       : m_(args.n[0]),
         height_(args.n[1]),
         width_(args.n[2]),
@@ -34,7 +38,6 @@ class Matmul {
         y_(pointer<float>(args, 2)),
         shape_(shape),
         multiply_(multiply),
-        halves_(halves),
         panel_rows_(shape.row_tiles * kTileRows) {
     const int64_t tokens = std::min(round_up(m_, shape.token_tiles * kTileRows), kBlockTokens);
     const int64_t most = kBlockElements / (tokens * shape.activation_parts);
@@ -100,7 +103,11 @@ class Matmul {
     const uint16_t* w = w_ + n * width_ + b.k;
     const int64_t stride = b.padded() + kTileDepth;
     uint16_t* second = panel_ + panel_rows_ * stride;
-    if (halves_) {
+    if constexpr (kQuantised<T>) {
+      const Rows<T> all = {reinterpret_cast<const uint8_t*>(w_), width_ / kScaleBlock};
+      widen_panel(all, n, rows, b.k / kScaleBlock, b.depth / kScaleBlock, panel_rows_, stride,
+                  panel_);
+    } else if constexpr (std::is_same_v<T, Half>) {
       split_panel(w, width_, rows, b.depth, panel_rows_, stride, panel_, second);
     } else if (rows < panel_rows_ || b.depth < b.padded()) {
       copy_panel(w, width_, rows, b.depth, panel_rows_, stride, panel_);
@@ -151,7 +158,6 @@ class Matmul {
   float* y_;
   const Bf16Shape shape_;
   const Bf16Multiply multiply_;
-  const bool halves_;  // weights are f16
   const int64_t panel_rows_;
   int64_t depth_;  // of a block
   uint16_t* packed_;
@@ -163,28 +169,46 @@ Bf16Shape shape_for(const Args& args, int weight_parts, int activation_parts) {
   return {weight_parts, activation_parts, few ? 1 : 2, few ? 1 : 2};
 }
 
-void amx_matmul(const Args& args, Team team, const Bf16Shape& shape, bool halves) {
+template <typename T>
+void amx_matmul(const Args& args, Team team, const Bf16Shape& shape) {
   configure_amx();
-  Matmul(args, shape, choose_amx(shape), halves).run(matmul_rows(args, 2 * kTileRows, team));
+  Matmul<T>(args, shape, choose_amx(shape)).run(matmul_rows(args, 2 * kTileRows, team));
   release_amx();
+  _mm_sfence();
+}
+
+template <typename T>
+void dot_matmul(const Args& args, Team team) {
+  const Bf16Shape shape = shape_for(args, 1, 1);
+  Matmul<T>(args, shape, choose_dot(shape)).run(matmul_rows(args, 2 * kTileRows, team));
   _mm_sfence();
 }
 
 }  // namespace
 
 void amx_matmul_bf16(const Args& args, Team team) {
-  amx_matmul(args, team, shape_for(args, 1, args.n[0] <= kExactTokens ? 2 : 1), false);
+  amx_matmul<uint16_t>(args, team, shape_for(args, 1, args.n[0] <= kExactTokens ? 2 : 1));
 }
 
 void amx_matmul_f16(const Args& args, Team team) {
-  amx_matmul(args, team, shape_for(args, 2, 2), true);
+  amx_matmul<Half>(args, team, shape_for(args, 2, 2));
 }
 
-void dot_matmul_bf16(const Args& args, Team team) {
-  const Bf16Shape shape = shape_for(args, 1, 1);
-  Matmul(args, shape, choose_dot(shape), false).run(matmul_rows(args, 2 * kTileRows, team));
-  _mm_sfence();
+void dot_matmul_bf16(const Args& args, Team team) { dot_matmul<uint16_t>(args, team); }
+
+template <typename Q>
+void amx_matmul_quantised(const Args& args, Team team) {
+  amx_matmul<Q>(args, team, shape_for(args, 1, 1));
 }
+template <typename Q>
+void dot_matmul_quantised(const Args& args, Team team) {
+  dot_matmul<Q>(args, team);
+}
+
+template void amx_matmul_quantised<Q8>(const Args& args, Team team);
+template void amx_matmul_quantised<Q4>(const Args& args, Team team);
+template void dot_matmul_quantised<Q8>(const Args& args, Team team);
+template void dot_matmul_quantised<Q4>(const Args& args, Team team);
 
 }  // namespace membound::cpu
 #endif

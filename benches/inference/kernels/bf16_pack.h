@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "benches/inference/kernels/bf16_matmul.h"
+#include "benches/inference/kernels/quantised.h"
 
 #define MEMBOUND_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 
@@ -144,6 +145,39 @@ MEMBOUND_AVX512 inline void split_panel(const uint16_t* w, int64_t stride, int64
       split_halves(_mm512_maskz_loadu_epi16(lanes, row + k), first + i * padded + k,
                    second + i * padded + k);
     }
+  }
+}
+
+// 16 elements of a block, without their offset, times its scale.
+MEMBOUND_AVX512 inline __m512i widen_bytes(__m128i bytes, int32_t offset, __m512 scale) {
+  const __m512i v = _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), _mm512_set1_epi32(offset));
+  return round_up_half(_mm512_mul_ps(_mm512_cvtepi32_ps(v), scale));
+}
+
+// As copy_panel() from rows [n, n + rows) of quantised weights, blocks [first, first + count) of
+// each, rounded to bf16.
+template <typename Q>
+MEMBOUND_AVX512 inline void widen_panel(const Rows<Q>& w, int64_t n, int64_t rows, int64_t first,
+                                        int64_t count, int64_t kept, int64_t padded,
+                                        uint16_t* out) {
+  const __m128i low = _mm_set1_epi8(15);
+  for (int64_t i = 0; i < kept; ++i) {
+    uint16_t* to = out + i * padded;
+    const int64_t valid = i < rows ? count : 0;
+    const uint8_t* row = w.row(n + std::min(i, rows - 1));
+    for (int64_t b = 0; b < valid; ++b, to += kScaleBlock) {
+      const Halves halves = halves_of(Q{}, row, w.blocks, first + b);
+      const __m512 scale = _mm512_set1_ps(widen(w.scales(row)[first + b]));
+      __m512i wide[2];
+      for (int half = 0; half < 2; ++half) {
+        __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves.bytes[half]));
+        if (halves.shift[half] != 0) bytes = _mm_srli_epi16(bytes, 4);
+        if (Q::kBlockBytes < kScaleBlock) bytes = _mm_and_si128(bytes, low);
+        wide[half] = widen_bytes(bytes, Q::kOffset, scale);
+      }
+      _mm512_storeu_si512(to, join(wide[0], wide[1]));
+    }
+    std::fill(to, out + (i + 1) * padded, uint16_t{0});
   }
 }
 

@@ -62,6 +62,7 @@ class Ceilings:
     knee_why_not: str = "the intensity sweep was not measured"
     barrier_seconds: float | None = None
     launch_seconds: float | None = None
+    dequant: dict[str, dict[int, float]] = field(default_factory=dict)  # bytes/s by type, tokens
     idle_latency: dict[str, tuple[int, float]] = field(default_factory=dict)  # bytes, seconds
     loaded_latency: list[tuple[float, float]] = field(default_factory=list)  # bytes/s, seconds
     paper_read_rate: float | None = None
@@ -185,6 +186,9 @@ def _take(entry: Ceilings, bench: str, measurements: list[Measurement]) -> None:
     family, kind, dtype = [*bench.split("/"), "", ""][:3]
     if first.stage == "kernel":
         entry.kernels[bench] = _kernel(first, samples)
+    elif kind == "dequant":
+        tokens = keys_of(bench).get("m", 1)
+        entry.dequant.setdefault(dtype, {})[tokens] = first.work.bytes_read / centre(samples)
     elif family == "bandwidth":
         _take_bandwidth(entry, bench, measurements)
     elif family == "latency":

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from membound.model import curves, overlap
 from membound.model.machine import Ceilings
+from membound.model.types import BLOCK_BYTES
 from membound.model.work import Launch, Step, Work
 from membound.record import CAUSES, KernelCost, Tier
 
@@ -125,12 +126,19 @@ def causes(launch: Launch, seconds: float, ceilings: Ceilings) -> dict[str, floa
 def flops_seconds(work: Work, peaks: Mapping[str, float]) -> float:
     """Sum over operand types of flops / peak.
 
-    A type without a peak of its own takes f32's, to which its operands are widened; without that
-    one either the flops count nothing.
+    Products with quantised weights take the best of int8, bf16 and f32. A type without a
+    peak of its own takes f32's, to which its operands are widened; without that one either the
+    flops count nothing.
     """
-    fallback = peaks.get("f32")
-    rates = ((count, peaks.get(kind, fallback)) for kind, count in work.flops_by_type.items())
+    rates = ((count, peak(kind, peaks)) for kind, count in work.flops_by_type.items())
     return sum(count / rate for count, rate in rates if rate)
+
+
+def peak(kind: str, peaks: Mapping[str, float]) -> float | None:
+    """The rate of products with weights of a type."""
+    if kind in BLOCK_BYTES:
+        return max((peaks[unit] for unit in ("i8", "bf16", "f32") if unit in peaks), default=None)
+    return peaks.get(kind, peaks.get("f32"))
 
 
 def _paper(launch: Launch, ceilings: Ceilings) -> float:
