@@ -45,7 +45,7 @@ struct Sums {
   }
 
   Check check(const std::string& dtype) const {
-    const double bound = dtype == "f32" ? 2e-6 : 5e-6;
+    const double bound = matmul_bound(dtype);
     Check best;
     for (size_t a = 0; a < expected.size(); ++a) {
       const Check check =

@@ -5,6 +5,9 @@
 //   y[token][n] = sum over blocks b of  w_scale[n][b] * x_scale[token][b] *
 //                     (sum of u[n][i] * q[token][i] - offset * sum of q[token][i])
 //
+// One and two tokens are taken in two int8 parts each, what rounding leaves as one more token: that
+// keeps about the precision of f32 and costs no time while memory is the limit.
+//
 // Fewest bytes: 34 (q8_0) or 18 (q4_0) for each 32 weights; flops: 2 * m * N * K. Beside each dot
 // product of 64 bytes stand a conversion, a shuffle of scales and an FMA.
 #include "benches/inference/kernels/int8_matmul.h"
@@ -19,7 +22,7 @@ constexpr int64_t kScales = 16;    // blocks whose scales are a vector
 constexpr int64_t kLineRows = 16;  // outputs of a line: shares and halves are multiples of them
 constexpr int64_t kAhead = 4096;   // bytes that are prefetched ahead
 
-// [token][stride] each; what is beyond the last block is 0.
+// [token][part][stride] each; what is beyond the last block is 0.
 struct Activations {
   const uint8_t* q;
   const float* scale;   // a block
@@ -27,26 +30,43 @@ struct Activations {
   int64_t blocks;       // rounded up to kScales
 };
 
-template <typename Q>
+// Rounds a block in kParts parts, `stride` blocks apart.
+template <typename Q, int kParts>
+MEMBOUND_VNNI inline void round_parts(const float* x, int64_t stride, uint8_t* q, float* scale,
+                                      float* offset) {
+  alignas(64) float left[kScaleBlock];
+  std::copy(x, x + kScaleBlock, left);
+  for (int part = 0; part < kParts; ++part) {
+    uint8_t* to = q + part * stride * kScaleBlock;
+    const Rounded r = round_block(left, to);
+    scale[part * stride] = r.scale;
+    offset[part * stride] = static_cast<float>(-Q::kOffset * r.sum);
+    for (int64_t i = 0; i < kScaleBlock; ++i) {
+      left[i] -= r.scale * static_cast<float>(static_cast<int8_t>(to[i]));
+    }
+  }
+}
+
+template <typename Q, int kParts>
 MEMBOUND_VNNI_CALL Activations pack_activations(const Args& args) {
   static thread_local Bytes memory;
   const int64_t m = args.n[0], width = args.n[2];
   const int64_t blocks = width / kScaleBlock, padded = (blocks + kScales - 1) / kScales * kScales;
-  uint8_t* q = memory.reserve(m * padded * (kScaleBlock + 2 * sizeof(float)));
-  auto* scale = reinterpret_cast<float*>(q + m * padded * kScaleBlock);
-  float* offset = scale + m * padded;
+  const int64_t rows = m * kParts;
+  uint8_t* q = memory.reserve(rows * padded * (kScaleBlock + 2 * sizeof(float)));
+  auto* scale = reinterpret_cast<float*>(q + rows * padded * kScaleBlock);
+  float* offset = scale + rows * padded;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t from = row * padded + blocks, to = (row + 1) * padded;
+    std::fill(q + from * kScaleBlock, q + to * kScaleBlock, uint8_t{0});
+    std::fill(scale + from, scale + to, 0.0f);
+    std::fill(offset + from, offset + to, 0.0f);
+  }
   for (int64_t i = 0; i < m; ++i) {
-    for (int64_t b = 0; b < padded; ++b) {
-      const int64_t at = i * padded + b;
-      if (b >= blocks) {
-        std::fill(q + at * kScaleBlock, q + (at + 1) * kScaleBlock, uint8_t{0});
-        scale[at] = offset[at] = 0;
-        continue;
-      }
-      const Rounded r =
-          round_block(pointer<float>(args, 1) + i * width + b * kScaleBlock, q + at * kScaleBlock);
-      scale[at] = r.scale;
-      offset[at] = static_cast<float>(-Q::kOffset * r.sum);
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t at = i * kParts * padded + b;
+      round_parts<Q, kParts>(pointer<float>(args, 1) + i * width + b * kScaleBlock, padded,
+                             q + at * kScaleBlock, scale + at, offset + at);
     }
   }
   return {q, scale, offset, padded};
@@ -151,37 +171,42 @@ MEMBOUND_VNNI_CALL void write_rows(const __m512* sums, int64_t stride, int64_t c
 
 // Rows [first, first + pairs) and those `half` further on; of an odd number the middle one is
 // paired with itself.
-template <typename Q, int kTokens>
+template <typename Q, int kTokens, int kParts>
 MEMBOUND_VNNI_CALL void some_pairs(const Args& args, const Activations& x, Range range,
                                    int64_t half, int64_t first, int64_t pairs) {
   const Rows<Q> rows = {pointer<uint8_t>(args, 0), args.n[2] / kScaleBlock};
-  __m512 sums[kLineRows][kTokens][2] = {};
+  __m512 sums[kLineRows][kTokens * kParts][2] = {};
   for (int64_t i = 0; i < pairs; ++i) {
     const int64_t row = first + i;
     const int64_t partner = row + half < range.end ? row + half : row;
-    dot_pair<Q, kTokens>(rows, {{rows.row(row), rows.row(partner)}}, x, &sums[i][0][0]);
+    dot_pair<Q, kTokens * kParts>(rows, {{rows.row(row), rows.row(partner)}}, x, &sums[i][0][0]);
+    for (int t = 0; t < kTokens && kParts == 2; ++t) {
+      for (int side = 0; side < 2; ++side) {
+        sums[i][t][side] = _mm512_add_ps(sums[i][2 * t][side], sums[i][2 * t + 1][side]);
+      }
+    }
   }
   for (int64_t t = 0; t < kTokens; ++t) {
     for (int64_t side = 0; side < 2; ++side) {
       const int64_t row = first + side * half;
       const int64_t count = std::min(pairs, range.end - row);
       if (count <= 0) continue;
-      write_rows(&sums[0][t][side], 2 * kTokens, count, args.n[3] != 0,
+      write_rows(&sums[0][t][side], 2 * kTokens * kParts, count, args.n[3] != 0,
                  pointer<float>(args, 2) + t * args.n[1] + row);
     }
   }
 }
 
-template <typename Q, int kTokens>
+template <typename Q, int kTokens, int kParts>
 void all_rows(const Args& args, Team team) {
   const Range range = matmul_rows(args, kLineRows, team);
   const int64_t count = range.end - range.begin;
   if (count == 0) return;
-  const Activations x = pack_activations<Q>(args);
+  const Activations x = pack_activations<Q, kParts>(args);
   const int64_t half = ((count + 1) / 2 + kLineRows - 1) / kLineRows * kLineRows;
   for (int64_t i = 0; i < half; i += kLineRows) {
-    some_pairs<Q, kTokens>(args, x, range, half, range.begin + i,
-                           std::min({kLineRows, half - i, count - i}));
+    some_pairs<Q, kTokens, kParts>(args, x, range, half, range.begin + i,
+                                   std::min({kLineRows, half - i, count - i}));
   }
   _mm_sfence();
 }
@@ -191,8 +216,8 @@ void all_rows(const Args& args, Team team) {
 template <typename Q>
 void vnni_rows(const Args& args, Team team) {
   static_assert(kVnniRowTokens == 4);
-  constexpr KernelFunction by_tokens[] = {all_rows<Q, 1>, all_rows<Q, 2>, all_rows<Q, 3>,
-                                          all_rows<Q, 4>};
+  constexpr KernelFunction by_tokens[] = {all_rows<Q, 1, 2>, all_rows<Q, 2, 2>, all_rows<Q, 3, 1>,
+                                          all_rows<Q, 4, 1>};
   by_tokens[args.n[0] - 1](args, team);
 }
 
