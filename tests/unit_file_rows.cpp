@@ -51,7 +51,8 @@ TEST(FileRows, NeighbouringPairsOfAHeadBecomeHalves) {
   EXPECT_EQ(order(rows, 0, 13), (std::vector<float>{0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11, 50}));
 }
 
-// A block of Q8_0 is a scale and 32 bytes; a device's row has its scales behind the elements.
+// A block of Q8_0 is a scale and 32 bytes; a device's row has its scales behind the elements, which
+// are 128 larger.
 TEST(FileRows, QuantisedRowsArePacked) {
   std::vector<uint8_t> blocks(2 * 34);
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i] = static_cast<uint8_t>(i);
@@ -59,8 +60,8 @@ TEST(FileRows, QuantisedRowsArePacked) {
   rows.add({blocks.data(), 1});
   std::vector<uint8_t> packed(68);
   rows.copy(0, 1, packed.data());
-  EXPECT_EQ(packed[0], 2);
-  EXPECT_EQ(packed[32], 36);
+  EXPECT_EQ(packed[0], 128 + 2);
+  EXPECT_EQ(packed[32], 128 + 36);
   EXPECT_EQ((std::vector<uint8_t>(packed.begin() + 64, packed.end())),
             (std::vector<uint8_t>{0, 1, 34, 35}));
 }

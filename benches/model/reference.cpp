@@ -228,8 +228,8 @@ Vector Sequence::mlp(int64_t layer, const Vector& normed, Rounding rounding) con
   const int64_t inner = shape_.experts > 0 ? shape_.expert_intermediate : shape_.intermediate;
   std::vector<Choice> experts = {{0, 1.0}};
   if (shape_.experts > 0) {
-    experts = route(project(normed, w.router, shape_.experts, Rounding::kNone), shape_.experts_per_token,
-                    shape_.norm_top_k);
+    experts = route(project(normed, w.router, shape_.experts, Rounding::kNone),
+                    shape_.experts_per_token, shape_.norm_top_k);
   }
   Vector sum(shape_.hidden);
   for (const Choice& choice : experts) {

@@ -23,7 +23,7 @@ PROGRAM = ROOT / "build" / "membound-bench"
 F32_ERROR = 1e-5
 SLACK = 1.1
 DECODED = 8  # tokens whose logits come from decode, not prefill
-PATHS = ["none", "avx512_bf16,amx_bf16", "AVX3", "AVX3,AVX2"]  # that are ruled out
+PATHS = ["none", "avx512_bf16,amx_bf16", "avx512_vnni", "AVX3", "AVX3,AVX2"]  # that are ruled out
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
 architectures = pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
