@@ -27,6 +27,8 @@ std::vector<Arithmetic> arithmetics(const std::string& dtype, const reference::V
   }
   if (is_quantised(dtype)) {
     all.push_back({", activations rounded to int8", reference::round_blocks(x), false});
+    all.push_back({", activations rounded to two int8",
+                   reference::round_blocks(x, reference::kTwoInt8Levels), false});
     all.push_back({", both rounded to bf16", reference::round_all(x, "bf16"), true});
   }
   return all;

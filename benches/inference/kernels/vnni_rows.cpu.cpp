@@ -2,6 +2,9 @@
 // Few tokens by AVX512_VNNI: rows of quantised weights stream by, 64 elements meet 64 activations
 // of each token in one instruction, and the sums of two blocks are scaled in one FMA.
 //
+// Where bytes are waited for anyhow, activations are two int8 and nearly exact; with more tokens
+// one.
+//
 //   y[token][n] = sum over blocks b of  w_scale[n][b] * x_scale[token][b] *
 //                     (sum of u[n][i] * q[token][i] - offset * sum of q[token][i])
 //
@@ -19,7 +22,7 @@ constexpr int64_t kScales = 16;    // blocks whose scales are a vector
 constexpr int64_t kLineRows = 16;  // outputs of a line: shares and halves are multiples of them
 constexpr int64_t kAhead = 4096;   // bytes that are prefetched ahead
 
-// [token][stride] each; what is beyond the last block is 0.
+// [token][stride] each, q [part][token][stride]; what is beyond the last block is 0.
 struct Activations {
   const uint8_t* q;
   const float* scale;   // a block
@@ -27,24 +30,25 @@ struct Activations {
   int64_t blocks;       // rounded up to kScales
 };
 
-template <typename Q>
+template <typename Q, int kParts>
 MEMBOUND_VNNI_CALL Activations pack_activations(const Args& args) {
   static thread_local Bytes memory;
   const int64_t m = args.n[0], width = args.n[2];
   const int64_t blocks = width / kScaleBlock, padded = (blocks + kScales - 1) / kScales * kScales;
-  uint8_t* q = memory.reserve(m * padded * (kScaleBlock + 2 * sizeof(float)));
-  auto* scale = reinterpret_cast<float*>(q + m * padded * kScaleBlock);
+  const int64_t part = m * padded * kScaleBlock;
+  uint8_t* q = memory.reserve(kParts * part + m * padded * 2 * sizeof(float));
+  auto* scale = reinterpret_cast<float*>(q + kParts * part);
+  std::fill(q, q + kParts * part, uint8_t{0});
   float* offset = scale + m * padded;
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t b = 0; b < padded; ++b) {
       const int64_t at = i * padded + b;
       if (b >= blocks) {
-        std::fill(q + at * kScaleBlock, q + (at + 1) * kScaleBlock, uint8_t{0});
         scale[at] = offset[at] = 0;
         continue;
       }
-      const Rounded r =
-          round_block(pointer<float>(args, 1) + i * width + b * kScaleBlock, q + at * kScaleBlock);
+      const Rounded r = round_block<kParts>(pointer<float>(args, 1) + i * width + b * kScaleBlock,
+                                            q + at * kScaleBlock, part);
       scale[at] = r.scale;
       offset[at] = static_cast<float>(-Q::kOffset * r.sum);
     }
@@ -58,7 +62,7 @@ struct Pair {
 };
 
 // The products of up to kScales blocks from `first` on are added to sum[token][row].
-template <typename Q, int kTokens, bool kWhole>
+template <typename Q, int kTokens, int kParts, bool kWhole>
 MEMBOUND_VNNI inline void add_blocks(const Rows<Q>& rows, const Pair& pair, const Activations& x,
                                      int64_t first, __m512 (&sum)[kTokens][2]) {
   const int64_t count = kWhole ? kScales : rows.blocks - first;
@@ -93,8 +97,13 @@ MEMBOUND_VNNI inline void add_blocks(const Rows<Q>& rows, const Pair& pair, cons
       }
       for (int t = 0; t < kTokens; ++t) {
         const __m512i q = _mm512_loadu_si512(x.q + (t * x.blocks + block) * kScaleBlock);
+        const __m512i second = _mm512_loadu_si512(
+            x.q + ((kParts - 1) * kTokens + t) * x.blocks * kScaleBlock + block * kScaleBlock);
         for (int side = 0; side < 2; ++side) {
-          const __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w[side], q);
+          __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w[side], q);
+          if constexpr (kParts == 2) {
+            dot = _mm512_dpbusd_epi32(_mm512_slli_epi32(dot, 7), w[side], second);
+          }
           sum[t][side] = _mm512_fmadd_ps(
               _mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(lanes, scale[t][side]), sum[t][side]);
         }
@@ -105,7 +114,7 @@ MEMBOUND_VNNI inline void add_blocks(const Rows<Q>& rows, const Pair& pair, cons
 }
 
 // sums[token][row] of a pair of rows: vectors that are reduced later.
-template <typename Q, int kTokens>
+template <typename Q, int kTokens, int kParts>
 MEMBOUND_VNNI_CALL void dot_pair(const Rows<Q>& rows, const Pair& pair, const Activations& x,
                                  __m512* sums) {
   // Elements fetch what lies as far ahead of them; as much again as a row has scales is left over.
@@ -119,9 +128,9 @@ MEMBOUND_VNNI_CALL void dot_pair(const Rows<Q>& rows, const Pair& pair, const Ac
   for (auto& of_token : sum) of_token[0] = of_token[1] = _mm512_setzero_ps();
   int64_t first = 0;
   for (; first + kScales <= rows.blocks; first += kScales) {
-    add_blocks<Q, kTokens, true>(rows, pair, x, first, sum);
+    add_blocks<Q, kTokens, kParts, true>(rows, pair, x, first, sum);
   }
-  if (first < rows.blocks) add_blocks<Q, kTokens, false>(rows, pair, x, first, sum);
+  if (first < rows.blocks) add_blocks<Q, kTokens, kParts, false>(rows, pair, x, first, sum);
   for (int t = 0; t < kTokens; ++t) {
     sums[2 * t] = sum[t][0];
     sums[2 * t + 1] = sum[t][1];
@@ -151,7 +160,7 @@ MEMBOUND_VNNI_CALL void write_rows(const __m512* sums, int64_t stride, int64_t c
 
 // Rows [first, first + pairs) and those `half` further on; of an odd number the middle one is
 // paired with itself.
-template <typename Q, int kTokens>
+template <typename Q, int kTokens, int kParts>
 MEMBOUND_VNNI_CALL void some_pairs(const Args& args, const Activations& x, Range range,
                                    int64_t half, int64_t first, int64_t pairs) {
   const Rows<Q> rows = {pointer<uint8_t>(args, 0), args.n[2] / kScaleBlock};
@@ -159,7 +168,7 @@ MEMBOUND_VNNI_CALL void some_pairs(const Args& args, const Activations& x, Range
   for (int64_t i = 0; i < pairs; ++i) {
     const int64_t row = first + i;
     const int64_t partner = row + half < range.end ? row + half : row;
-    dot_pair<Q, kTokens>(rows, {{rows.row(row), rows.row(partner)}}, x, &sums[i][0][0]);
+    dot_pair<Q, kTokens, kParts>(rows, {{rows.row(row), rows.row(partner)}}, x, &sums[i][0][0]);
   }
   for (int64_t t = 0; t < kTokens; ++t) {
     for (int64_t side = 0; side < 2; ++side) {
@@ -172,16 +181,16 @@ MEMBOUND_VNNI_CALL void some_pairs(const Args& args, const Activations& x, Range
   }
 }
 
-template <typename Q, int kTokens>
+template <typename Q, int kTokens, int kParts>
 void all_rows(const Args& args, Team team) {
   const Range range = matmul_rows(args, kLineRows, team);
   const int64_t count = range.end - range.begin;
   if (count == 0) return;
-  const Activations x = pack_activations<Q>(args);
+  const Activations x = pack_activations<Q, kParts>(args);
   const int64_t half = ((count + 1) / 2 + kLineRows - 1) / kLineRows * kLineRows;
   for (int64_t i = 0; i < half; i += kLineRows) {
-    some_pairs<Q, kTokens>(args, x, range, half, range.begin + i,
-                           std::min({kLineRows, half - i, count - i}));
+    some_pairs<Q, kTokens, kParts>(args, x, range, half, range.begin + i,
+                                   std::min({kLineRows, half - i, count - i}));
   }
   _mm_sfence();
 }
@@ -191,8 +200,10 @@ void all_rows(const Args& args, Team team) {
 template <typename Q>
 void vnni_rows(const Args& args, Team team) {
   static_assert(kVnniRowTokens == 4);
-  constexpr KernelFunction by_tokens[] = {all_rows<Q, 1>, all_rows<Q, 2>, all_rows<Q, 3>,
-                                          all_rows<Q, 4>};
+  // Two parts where their products cost no time: q4_0 has less of it.
+  constexpr int kParts = Q::kBlockBytes == kScaleBlock ? 2 : 1;
+  constexpr KernelFunction by_tokens[] = {all_rows<Q, 1, 2>, all_rows<Q, 2, kParts>,
+                                          all_rows<Q, 3, 1>, all_rows<Q, 4, 1>};
   by_tokens[args.n[0] - 1](args, team);
 }
 
