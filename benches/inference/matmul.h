@@ -21,8 +21,8 @@ struct Arithmetic {
 
 std::vector<Arithmetic> arithmetics(const std::string& dtype, const reference::Vector& x);
 
-// Largest error of such an arithmetic over the sum of magnitudes. Activations kept as two parts lose
-// up to 2^-18 = 3.8e-6 as bf16, and 2^-16 = 1.5e-5 as int8 in blocks.
+// Largest error of such an arithmetic over the sum of magnitudes. Activations kept as two parts of
+// bf16 lose up to 2^-18 = 3.8e-6.
 double matmul_bound(const std::string& dtype);
 
 // Runs the launch of a gemv or gemm and compares sampled rows with the float64 reference.

@@ -77,7 +77,7 @@ Vector round_all(Vector values, const std::string& dtype) {
   return values;
 }
 
-Vector round_blocks(const Vector& values) {
+Vector round_blocks(const Vector& values, int levels) {
   constexpr size_t kBlock = 32;
   Vector rounded(values.size());
   for (size_t first = 0; first < values.size(); first += kBlock) {
@@ -85,8 +85,8 @@ Vector round_blocks(const Vector& values) {
     for (size_t i = first; i < first + kBlock; ++i) {
       largest = std::max(largest, std::abs(static_cast<float>(values[i])));
     }
-    const float scale = largest / 127.0f;
-    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    const float scale = largest / static_cast<float>(levels);
+    const float inverse = largest > 0 ? static_cast<float>(levels) / largest : 0.0f;
     for (size_t i = first; i < first + kBlock; ++i) {
       rounded[i] =
           static_cast<double>(scale) * std::nearbyint(static_cast<float>(values[i]) * inverse);

@@ -19,9 +19,11 @@ Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_
 // The nearest value that `dtype` ("f32", "f16", "bf16") can hold (ties to even).
 double round_to(double value, const std::string& dtype);
 Vector round_all(Vector values, const std::string& dtype);
-// As kernels that multiply bytes take activations: int8 with a scale for each block of 32, which is
-// the largest magnitude over 127. Computed in f32 as they do, so that all round alike.
-Vector round_blocks(const Vector& values);
+// As kernels that multiply integers take activations: whole numbers from -levels to levels with a
+// scale for each block of 32. Computed in f32 as they do, so that all round alike.
+inline constexpr int kInt8Levels = 127;
+inline constexpr int kTwoInt8Levels = 127 * 128;
+Vector round_blocks(const Vector& values, int levels = kInt8Levels);
 
 // x[m][k] times w[n][k] transposed: [m][n].
 Vector matmul(const Vector& x, const Vector& w, int64_t m, int64_t n, int64_t k);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // y[m][N] = (accumulate ? y : 0) + x[m][K] . W[N][K]^T for few tokens and quantised weights, whose
-// elements meet int8 activations. Buffers and sizes as in gemv.cpu.cpp; the arithmetic is that of
-// vnni_rows.cpu.cpp, here by instructions that every target has: both sides widened to int16.
+// elements meet activations in two int8, here one int16. Buffers and sizes as in gemv.cpu.cpp; the
+// arithmetic is that of vnni_rows.cpu.cpp, here by instructions that every target has: both sides
+// widened to int16.
 //
 // Fewest bytes: 34 (q8_0) or 18 (q4_0) for each 32 weights; flops: 2 * m * N * K.
 #undef HWY_TARGET_INCLUDE
@@ -44,13 +45,13 @@ inline void round_block(const float* x, int32_t element_offset, int16_t* q, floa
                         float* offset) {
   float largest = 0;
   for (int64_t i = 0; i < kScaleBlock; ++i) largest = std::max(largest, std::abs(x[i]));
-  const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+  const float inverse = largest > 0 ? kTwoLevels / largest : 0.0f;
   int32_t sum = 0;
   for (int64_t i = 0; i < kScaleBlock; ++i) {
     q[i] = static_cast<int16_t>(std::nearbyint(x[i] * inverse));
     sum += q[i];
   }
-  *scale = largest / 127.0f;
+  *scale = largest / kTwoLevels;
   *offset = static_cast<float>(-element_offset * sum);
 }
 

@@ -13,6 +13,10 @@ namespace membound::cpu {
 inline constexpr int64_t kScaleBlock = 32;  // elements that share a scale
 inline constexpr int64_t kGroupBlocks = 4;  // of q4_0 that share 64 bytes of nibbles
 
+// Activations meet weights as one int8 or two: 128 * first + second. Both have a scale for each
+// block, its largest magnitude over these levels.
+inline constexpr int32_t kLevels = 127, kTwoLevels = 127 * 128;
+
 struct Q8 {
   static constexpr int32_t kOffset = 128;
   static constexpr int64_t kBlockBytes = 32;  // without its scale

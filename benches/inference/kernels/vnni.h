@@ -32,21 +32,39 @@ class Bytes {
   int64_t capacity_ = 0;
 };
 
-// Rounds a block of activations to int8 and returns their scale and sum. In f32 throughout:
-// reference::round_blocks() does the same operations.
+MEMBOUND_VNNI inline void store_bytes(uint8_t* out, __m512i low, __m512i high) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(low));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm512_cvtepi32_epi8(high));
+}
+
+// The nearest multiple of 128; the rest is from -64 to 63.
+MEMBOUND_VNNI inline __m512i first_part(__m512i v) {
+  return _mm512_srai_epi32(_mm512_add_epi32(v, _mm512_set1_epi32(64)), 7);
+}
+
+// Rounds a block of activations to one or two int8, `second` apart, and returns their scale and
+// sum. In f32 throughout: reference::round_blocks() does the same operations.
 struct Rounded {
   float scale;
   int32_t sum;
 };
-MEMBOUND_VNNI inline Rounded round_block(const float* x, uint8_t* out) {
+template <int kParts>
+MEMBOUND_VNNI inline Rounded round_block(const float* x, uint8_t* out, int64_t second = 0) {
+  constexpr float kMost = kParts == 1 ? kLevels : kTwoLevels;
   const __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
   const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
-  const __m512 inverse = _mm512_set1_ps(largest > 0 ? 127.0f / largest : 0.0f);
+  const __m512 inverse = _mm512_set1_ps(largest > 0 ? kMost / largest : 0.0f);
   const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
   const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(low));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm512_cvtepi32_epi8(high));
-  return {largest / 127.0f, _mm512_reduce_add_epi32(_mm512_add_epi32(low, high))};
+  if constexpr (kParts == 1) {
+    store_bytes(out, low, high);
+  } else {
+    const __m512i a = first_part(low), b = first_part(high);
+    store_bytes(out, a, b);
+    store_bytes(out + second, _mm512_sub_epi32(low, _mm512_slli_epi32(a, 7)),
+                _mm512_sub_epi32(high, _mm512_slli_epi32(b, 7)));
+  }
+  return {largest / kMost, _mm512_reduce_add_epi32(_mm512_add_epi32(low, high))};
 }
 
 // The first `count` of 64 bytes.

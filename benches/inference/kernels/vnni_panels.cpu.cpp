@@ -154,7 +154,7 @@ class Matmul {
         auto* offset = reinterpret_cast<int32_t*>(scale + size);
         for (int64_t t = 0; t < size; ++t) {
           const float* x = x_ + (part.token + begin + t) * width_ + (part.first + b) * kScaleBlock;
-          const Rounded r = round_block(x, out + t * kScaleBlock);
+          const Rounded r = round_block<1>(x, out + t * kScaleBlock);
           scale[t] = r.scale;
           offset[t] = -Q::kOffset * r.sum;
         }

@@ -2,11 +2,11 @@
 // Few tokens by AVX512_VNNI: rows of quantised weights stream by, 64 elements meet 64 activations
 // of each token in one instruction, and the sums of two blocks are scaled in one FMA.
 //
+// Where bytes are waited for anyhow, activations are two int8 and nearly exact; with more tokens
+// one.
+//
 //   y[token][n] = sum over blocks b of  w_scale[n][b] * x_scale[token][b] *
 //                     (sum of u[n][i] * q[token][i] - offset * sum of q[token][i])
-//
-// One and two tokens are taken in two int8 parts each, what rounding leaves as one more token: that
-// keeps about the precision of f32 and costs no time while memory is the limit.
 //
 // Fewest bytes: 34 (q8_0) or 18 (q4_0) for each 32 weights; flops: 2 * m * N * K. Beside each dot
 // product of 64 bytes stand a conversion, a shuffle of scales and an FMA.
@@ -22,7 +22,7 @@ constexpr int64_t kScales = 16;    // blocks whose scales are a vector
 constexpr int64_t kLineRows = 16;  // outputs of a line: shares and halves are multiples of them
 constexpr int64_t kAhead = 4096;   // bytes that are prefetched ahead
 
-// [token][part][stride] each; what is beyond the last block is 0.
+// [token][stride] each, q [part][token][stride]; what is beyond the last block is 0.
 struct Activations {
   const uint8_t* q;
   const float* scale;   // a block
@@ -30,43 +30,27 @@ struct Activations {
   int64_t blocks;       // rounded up to kScales
 };
 
-// Rounds a block in kParts parts, `stride` blocks apart.
-template <typename Q, int kParts>
-MEMBOUND_VNNI inline void round_parts(const float* x, int64_t stride, uint8_t* q, float* scale,
-                                      float* offset) {
-  alignas(64) float left[kScaleBlock];
-  std::copy(x, x + kScaleBlock, left);
-  for (int part = 0; part < kParts; ++part) {
-    uint8_t* to = q + part * stride * kScaleBlock;
-    const Rounded r = round_block(left, to);
-    scale[part * stride] = r.scale;
-    offset[part * stride] = static_cast<float>(-Q::kOffset * r.sum);
-    for (int64_t i = 0; i < kScaleBlock; ++i) {
-      left[i] -= r.scale * static_cast<float>(static_cast<int8_t>(to[i]));
-    }
-  }
-}
-
 template <typename Q, int kParts>
 MEMBOUND_VNNI_CALL Activations pack_activations(const Args& args) {
   static thread_local Bytes memory;
   const int64_t m = args.n[0], width = args.n[2];
   const int64_t blocks = width / kScaleBlock, padded = (blocks + kScales - 1) / kScales * kScales;
-  const int64_t rows = m * kParts;
-  uint8_t* q = memory.reserve(rows * padded * (kScaleBlock + 2 * sizeof(float)));
-  auto* scale = reinterpret_cast<float*>(q + rows * padded * kScaleBlock);
-  float* offset = scale + rows * padded;
-  for (int64_t row = 0; row < rows; ++row) {
-    const int64_t from = row * padded + blocks, to = (row + 1) * padded;
-    std::fill(q + from * kScaleBlock, q + to * kScaleBlock, uint8_t{0});
-    std::fill(scale + from, scale + to, 0.0f);
-    std::fill(offset + from, offset + to, 0.0f);
-  }
+  const int64_t part = m * padded * kScaleBlock;
+  uint8_t* q = memory.reserve(kParts * part + m * padded * 2 * sizeof(float));
+  auto* scale = reinterpret_cast<float*>(q + kParts * part);
+  std::fill(q, q + kParts * part, uint8_t{0});
+  float* offset = scale + m * padded;
   for (int64_t i = 0; i < m; ++i) {
-    for (int64_t b = 0; b < blocks; ++b) {
-      const int64_t at = i * kParts * padded + b;
-      round_parts<Q, kParts>(pointer<float>(args, 1) + i * width + b * kScaleBlock, padded,
-                             q + at * kScaleBlock, scale + at, offset + at);
+    for (int64_t b = 0; b < padded; ++b) {
+      const int64_t at = i * padded + b;
+      if (b >= blocks) {
+        scale[at] = offset[at] = 0;
+        continue;
+      }
+      const Rounded r = round_block<kParts>(pointer<float>(args, 1) + i * width + b * kScaleBlock,
+                                            q + at * kScaleBlock, part);
+      scale[at] = r.scale;
+      offset[at] = static_cast<float>(-Q::kOffset * r.sum);
     }
   }
   return {q, scale, offset, padded};
@@ -78,7 +62,7 @@ struct Pair {
 };
 
 // The products of up to kScales blocks from `first` on are added to sum[token][row].
-template <typename Q, int kTokens, bool kWhole>
+template <typename Q, int kTokens, int kParts, bool kWhole>
 MEMBOUND_VNNI inline void add_blocks(const Rows<Q>& rows, const Pair& pair, const Activations& x,
                                      int64_t first, __m512 (&sum)[kTokens][2]) {
   const int64_t count = kWhole ? kScales : rows.blocks - first;
@@ -113,8 +97,13 @@ MEMBOUND_VNNI inline void add_blocks(const Rows<Q>& rows, const Pair& pair, cons
       }
       for (int t = 0; t < kTokens; ++t) {
         const __m512i q = _mm512_loadu_si512(x.q + (t * x.blocks + block) * kScaleBlock);
+        const __m512i second = _mm512_loadu_si512(
+            x.q + ((kParts - 1) * kTokens + t) * x.blocks * kScaleBlock + block * kScaleBlock);
         for (int side = 0; side < 2; ++side) {
-          const __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w[side], q);
+          __m512i dot = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w[side], q);
+          if constexpr (kParts == 2) {
+            dot = _mm512_dpbusd_epi32(_mm512_slli_epi32(dot, 7), w[side], second);
+          }
           sum[t][side] = _mm512_fmadd_ps(
               _mm512_cvtepi32_ps(dot), _mm512_permutexvar_ps(lanes, scale[t][side]), sum[t][side]);
         }
@@ -125,7 +114,7 @@ MEMBOUND_VNNI inline void add_blocks(const Rows<Q>& rows, const Pair& pair, cons
 }
 
 // sums[token][row] of a pair of rows: vectors that are reduced later.
-template <typename Q, int kTokens>
+template <typename Q, int kTokens, int kParts>
 MEMBOUND_VNNI_CALL void dot_pair(const Rows<Q>& rows, const Pair& pair, const Activations& x,
                                  __m512* sums) {
   // Elements fetch what lies as far ahead of them; as much again as a row has scales is left over.
@@ -139,9 +128,9 @@ MEMBOUND_VNNI_CALL void dot_pair(const Rows<Q>& rows, const Pair& pair, const Ac
   for (auto& of_token : sum) of_token[0] = of_token[1] = _mm512_setzero_ps();
   int64_t first = 0;
   for (; first + kScales <= rows.blocks; first += kScales) {
-    add_blocks<Q, kTokens, true>(rows, pair, x, first, sum);
+    add_blocks<Q, kTokens, kParts, true>(rows, pair, x, first, sum);
   }
-  if (first < rows.blocks) add_blocks<Q, kTokens, false>(rows, pair, x, first, sum);
+  if (first < rows.blocks) add_blocks<Q, kTokens, kParts, false>(rows, pair, x, first, sum);
   for (int t = 0; t < kTokens; ++t) {
     sums[2 * t] = sum[t][0];
     sums[2 * t + 1] = sum[t][1];
@@ -175,23 +164,18 @@ template <typename Q, int kTokens, int kParts>
 MEMBOUND_VNNI_CALL void some_pairs(const Args& args, const Activations& x, Range range,
                                    int64_t half, int64_t first, int64_t pairs) {
   const Rows<Q> rows = {pointer<uint8_t>(args, 0), args.n[2] / kScaleBlock};
-  __m512 sums[kLineRows][kTokens * kParts][2] = {};
+  __m512 sums[kLineRows][kTokens][2] = {};
   for (int64_t i = 0; i < pairs; ++i) {
     const int64_t row = first + i;
     const int64_t partner = row + half < range.end ? row + half : row;
-    dot_pair<Q, kTokens * kParts>(rows, {{rows.row(row), rows.row(partner)}}, x, &sums[i][0][0]);
-    for (int t = 0; t < kTokens && kParts == 2; ++t) {
-      for (int side = 0; side < 2; ++side) {
-        sums[i][t][side] = _mm512_add_ps(sums[i][2 * t][side], sums[i][2 * t + 1][side]);
-      }
-    }
+    dot_pair<Q, kTokens, kParts>(rows, {{rows.row(row), rows.row(partner)}}, x, &sums[i][0][0]);
   }
   for (int64_t t = 0; t < kTokens; ++t) {
     for (int64_t side = 0; side < 2; ++side) {
       const int64_t row = first + side * half;
       const int64_t count = std::min(pairs, range.end - row);
       if (count <= 0) continue;
-      write_rows(&sums[0][t][side], 2 * kTokens * kParts, count, args.n[3] != 0,
+      write_rows(&sums[0][t][side], 2 * kTokens, count, args.n[3] != 0,
                  pointer<float>(args, 2) + t * args.n[1] + row);
     }
   }
@@ -216,8 +200,10 @@ void all_rows(const Args& args, Team team) {
 template <typename Q>
 void vnni_rows(const Args& args, Team team) {
   static_assert(kVnniRowTokens == 4);
-  constexpr KernelFunction by_tokens[] = {all_rows<Q, 1, 2>, all_rows<Q, 2, 2>, all_rows<Q, 3, 1>,
-                                          all_rows<Q, 4, 1>};
+  // Two parts where their products cost no time: q4_0 has less of it.
+  constexpr int kParts = Q::kBlockBytes == kScaleBlock ? 2 : 1;
+  constexpr KernelFunction by_tokens[] = {all_rows<Q, 1, 2>, all_rows<Q, 2, kParts>,
+                                          all_rows<Q, 3, 1>, all_rows<Q, 4, 1>};
   by_tokens[args.n[0] - 1](args, team);
 }
 
