@@ -30,8 +30,10 @@ Vector widen_quantised(const std::vector<uint8_t>& bytes, const std::string& dty
   for (const uint8_t* row = bytes.data(); row < bytes.data() + bytes.size(); row += row_bytes) {
     for (int64_t i = 0; i < columns; ++i) {
       const uint8_t* scale = row + scales + i / 32 * 2;
-      double element = static_cast<double>(row[i]) - 128;
-      if (dtype == "q4_0") {
+      double element = 0;
+      if (dtype == "q8_0") {
+        element = static_cast<double>(row[i]) - 128;
+      } else {
         const bool grouped = i < columns / 128 * 128;
         const int64_t size = grouped ? 128 : 32;  // elements whose nibbles share bytes
         const int64_t in = i % size;
