@@ -10,8 +10,9 @@ from membound import fuzzing, paths
 
 # ThreadSanitizer is slow: in the short form only tests that run a team of threads, once each.
 SHORT_THREADS = r"Loader\.|Journal\.(HoldsHeader|AWrongResult)|bench_check_odd_bf16$"
-# Under AddressSanitizer: kernels of lesser instruction sets are left to the long form.
-LESSER_SETS = r"_without_(AVX|avx|amx|ext)"
+# Under AddressSanitizer: kernels of lesser instruction sets, and slow checks of quantised steps
+# beside the odd shapes of `blocks`, are left to the long form.
+LONG_ADDRESSES = r"_without_(AVX|avx|amx|ext)|(small|mixture)_q"
 TIMED = "Hang"  # tests of a time limit, which that slowness exceeds
 
 
@@ -22,7 +23,7 @@ def run_all(long: bool) -> int:
         "C++ tests (ctest)": lambda: _ctest("build"),
         "Python tests (pytest)": _pytest,
         "AddressSanitizer, UndefinedBehaviorSanitizer": lambda: _sanitized(
-            "asan", *([] if long else ["-E", LESSER_SETS])
+            "asan", *([] if long else ["-E", LONG_ADDRESSES])
         ),
         "ThreadSanitizer": lambda: _sanitized(
             "tsan", "-E", TIMED, *([] if long else ["-R", SHORT_THREADS])
