@@ -2,7 +2,8 @@
 """membound-bench as one side: its benches of the same works, each in a process of its own.
 
 A process per bench keeps no more than one pool of arrays in memory, and makes ours as fresh as
-the peer's. Each takes samples that share `seconds`; mean and best are over samples.
+the peer's. Each takes samples that share `seconds`; mean and best are over samples. Those of a
+ceiling are as short as a pass of most peers: the best of few long samples would never be theirs.
 """
 
 import os
@@ -22,8 +23,8 @@ from membound.record import Measurement, Process
 
 SIDE = "membound"
 DEVICE = "cpu:0"
-SAMPLES = 5
-SHORTEST_SAMPLE_SECONDS = 0.02
+SAMPLES = 5  # at least
+SHORTEST_SAMPLE_SECONDS = 0.01
 PROBE = "overhead/launch/none"  # allocates nothing; only its journal's header is wanted
 TIMEOUT_SECONDS = 120.0
 _STREAM = re.compile(
@@ -36,7 +37,7 @@ class OurLaunch(Launch):
     """One bench; `extra` are flags without which the program does not have it."""
 
     def __init__(
-        self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = (), samples: int = SAMPLES
+        self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = (), samples: int | None = None
     ) -> None:
         super().__init__(kernel.side, [kernel])
         if kernel.work.model:
@@ -48,13 +49,14 @@ class OurLaunch(Launch):
         self._count += 1
         label = re.sub(r"[^A-Za-z0-9]+", "-", self._bench)
         path = self._folder / f"{label}-{self._count}.jsonl"
-        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / self._samples)
+        samples = self._samples or max(SAMPLES, round(seconds / SHORTEST_SAMPLE_SECONDS))
+        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / samples)
         command = [
             *_command(self._extra),
             f"--benchmark_filter={_only(self._bench)}",
             f"--sample-seconds={sample_seconds:g}",
-            f"--min-samples={self._samples}",
-            f"--max-samples={self._samples}",
+            f"--min-samples={samples}",
+            f"--max-samples={samples}",
             f"--time-cap={max(30.0, 10 * seconds):g}",
             f"--out={path}",
         ]
