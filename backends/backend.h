@@ -13,7 +13,7 @@
 namespace membound {
 
 // Raised whenever anything below changes its layout or meaning; the loader refuses other numbers.
-inline constexpr int32_t kAbi = 2;
+inline constexpr int32_t kAbi = 3;
 
 inline constexpr int kMaxBuffers = 8;
 inline constexpr int kMaxSizes = 8;
@@ -37,6 +37,8 @@ struct DeviceInfo {
   char details[16384];     // a JSON object with everything else that is known, each with its source
   int32_t emulated;        // 1: its timings are never results
   int32_t compute_units;   // cores in use, SMs or CUs
+  int32_t unit_threads;    // that a unit keeps resident at once; 1 for a core
+  int32_t fetches_stores;  // 1: an ordinary store first reads the line that it writes to
   int32_t memory_domains;  // that alloc() can aim at and Plan can start from; 1 where all is alike
   int64_t llc_bytes;       // last-level caches, all together; 0 where unknown
   int64_t memory_bytes;

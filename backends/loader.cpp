@@ -95,6 +95,19 @@ const void* Device::need_kernel(const std::string& name) const {
   return kernel;
 }
 
+std::vector<std::string> Device::variants(const std::string& name) const {
+  std::vector<std::string> found;
+  for (int32_t i = 0; api_->kernel_name(i) != nullptr; ++i) {
+    const std::string other = api_->kernel_name(i);
+    if (other.rfind(name + "/", 0) != 0) continue;
+    const size_t begin = name.size() + 1;
+    const std::string key = other.substr(begin, other.find('/', begin) - begin);
+    if (key.find(':') != std::string::npos) found.push_back(other);
+  }
+  if (found.empty()) found.push_back(name);
+  return found;
+}
+
 std::vector<Sample> Device::measure(std::span<const Placed> placed, const Plan& plan) const {
   std::vector<double> seconds(plan.samples);
   std::vector<Telemetry> telemetry(plan.samples);

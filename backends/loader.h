@@ -70,12 +70,17 @@ class Device {
   const DeviceInfo& info() const { return *info_; }
   DeviceInfo query() const;
   std::string id() const { return info_->id; }
+  int32_t index() const { return index_; }  // within its backend
+  bool same_backend(const Device& other) const { return api_ == other.api_; }
   Buffer alloc(int64_t bytes, MemoryKind kind = kDeviceMemory, int32_t domain = -1) const;
   void copy(void* target, const void* source, int64_t bytes) const;
   // Null where the backend has no such kernel.
   const void* find_kernel(const std::string& name) const { return api_->find_kernel(name.c_str()); }
   // As above, but throws.
   const void* need_kernel(const std::string& name) const;
+  // The kernels that do what `name` does, each in a way of its own, called `name/key:value...`;
+  // where there are none, `name` alone.
+  std::vector<std::string> variants(const std::string& name) const;
   // plan.samples samples of one program on this device.
   std::vector<Sample> measure(const Program& program, const Plan& plan) const;
   // Programs that run together, on devices of this device's backend; seconds of the slowest.

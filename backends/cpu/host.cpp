@@ -152,6 +152,8 @@ void describe(DeviceInfo* info) {
   std::memcpy(info->details, text.c_str(), text.size() + 1);
   info->emulated = 0;
   info->compute_units = core_count();
+  info->unit_threads = 1;
+  info->fetches_stores = 1;
   info->memory_domains = domain_count();
   info->llc_bytes = last_level_bytes();
   info->memory_bytes = memory_bytes();

@@ -87,6 +87,7 @@ void device_info(int32_t device, DeviceInfo* out, Status* status) {
     write_text(out->architecture, architecture(properties));
     write_text(out->details, details_of(device).dump());
     out->compute_units = properties.multiProcessorCount;
+    out->unit_threads = attribute(cudaDevAttrMaxThreadsPerMultiProcessor, device);
     out->memory_domains = 1;
     out->llc_bytes = properties.l2CacheSize;
     out->memory_bytes = static_cast<int64_t>(all_bytes);

@@ -13,15 +13,17 @@ constexpr int64_t kSumSlots = 4096;  // a kernel may use any of them
 
 int64_t element_bytes(const std::string& dtype) { return dtype == "f64" ? 8 : 4; }
 
-std::vector<int64_t> sizes(const std::string& profile, bool cold) {
-  if (profile == "quick" && cold) return {512 * kKibibyte, 16 << 20, kLargestColdBytes};
+std::vector<int64_t> sizes(const Workspace& workspace, bool cold) {
+  const std::string& profile = workspace.options().profile;
+  const int64_t largest = workspace.largest_cold_bytes();
+  if (profile == "quick" && cold) return {512 * kKibibyte, 16 << 20, largest};
   if (profile == "quick") return {64 * kKibibyte, 2 << 20, 64 << 20};
   std::vector<int64_t> all;
   const int64_t step = profile == "full" ? 2 : 4;
-  for (int64_t bytes = cold ? 64 * kKibibyte : 16 * kKibibyte; bytes <= kLargestColdBytes;
-       bytes *= step) {
+  for (int64_t bytes = cold ? 64 * kKibibyte : 16 * kKibibyte; bytes < largest; bytes *= step) {
     all.push_back(bytes);
   }
+  all.push_back(largest);
   return all;
 }
 
@@ -93,7 +95,8 @@ Prepared prepare(Workspace& workspace, const Stream& stream, const Case& c) {
   const int64_t element = element_bytes(c.dtype);
   const int64_t n = integer(c, "bytes") / ((stream.reads + stream.writes) * element);
   const int64_t stride = n * element;
-  const bool fetches = stream.writes > 0 && !stream.in_place && !non_temporal(c);
+  const bool fetches = workspace.device().info().fetches_stores != 0 && stream.writes > 0 &&
+                       !stream.in_place && !non_temporal(c);
   Prepared prepared;
   prepared.kernel = kernel_name(stream, c);
   prepared.launches = {launch_over(workspace, stream, c, n)};
@@ -108,8 +111,13 @@ Prepared prepare(Workspace& workspace, const Stream& stream, const Case& c) {
     prepared.buffers.push_back(workspace.device().alloc(kSumSlots * element));
     prepared.launches[0].args.buffer[0] = {prepared.buffers[0].data(), 0};
   }
-  prepared.check = [&workspace, stream, c, launch = prepared.launches[0]] {
-    return check_stream(workspace.device(), stream, c.dtype, launch);
+  const Device& device = workspace.device();
+  prepared.variants = device.variants(prepared.kernel);
+  prepared.check = [&device, stream, c, prepared_launch = prepared.launches[0],
+                    variants = prepared.variants] {
+    return check_variants(device, variants, prepared_launch, [&](const Launch& launch) {
+      return check_stream(device, stream, c.dtype, launch);
+    });
   };
   return prepared;
 }
@@ -119,10 +127,13 @@ Prepared prepare(Workspace& workspace, const Stream& stream, const Case& c) {
 std::vector<Case> stream_cases(Workspace& workspace, int operands) {
   std::vector<Case> cases;
   for (const bool cold : {false, true}) {
-    for (int64_t bytes : sizes(workspace.options().profile, cold)) {
+    int64_t last = 0;
+    for (int64_t bytes : sizes(workspace, cold)) {
       // Whole cache lines for each operand, so that buffer sets don't share one.
       const int64_t whole = kLineBytes * operands;
       bytes = std::min(bytes, workspace.hot_bytes()) / whole * whole;
+      if (bytes == last) continue;  // where memory is short
+      last = bytes;
       cases.push_back({"f32", {{"mode", cold ? "cold" : "hot"}, {"bytes", bytes}}});
     }
   }

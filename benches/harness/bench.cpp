@@ -23,6 +23,28 @@ std::string case_name(const Bench& bench, const Case& c) {
   return name;
 }
 
+Check check_variants(const Device& device, const std::vector<std::string>& variants, Launch launch,
+                     const std::function<Check(const Launch&)>& check) {
+  Check worst;
+  bool checked = false;
+  for (const std::string& name : variants) {
+    launch.kernel = device.need_kernel(name);
+    Check found;
+    try {
+      found = check(launch);
+    } catch (const Error& error) {
+      // One that this device can't run is not offered as the fastest either.
+      if (error.code() != kUnsupported || name == variants.front()) throw;
+      continue;
+    }
+    if (!found.ok) found.what += ", as " + name;
+    if (!checked || !found.ok || found.max_error > worst.max_error) worst = found;
+    if (!found.ok) break;
+    checked = true;
+  }
+  return worst;
+}
+
 int64_t integer(const Case& c, const std::string& key) {
   const auto* value = find(c, key);
   MEMBOUND_CHECK(value != nullptr, "case has no " + key);

@@ -36,10 +36,19 @@ struct Check {
   double bound = 0;
 };
 
+// A program that runs at the same time as the measured one.
+struct CoRunner {
+  int32_t device;  // within the backend
+  std::vector<Launch> launches;
+};
+
 // A case made ready on a device: operands filled, program built, nothing timed yet.
 struct Prepared {
   std::string kernel;  // the one that the question is about
   std::vector<Launch> launches;
+  // Kernels that can take the first launch's place; the fastest does. Empty: there is no choice.
+  std::vector<std::string> variants = {};
+  std::vector<CoRunner> beside = {};  // the time is the slowest program's
   bool ordered = true;
   std::vector<Buffer> buffers;          // that the launches point into
   Work work;                            // of one run of the program
@@ -97,6 +106,10 @@ struct BenchRegistrar {
 
 // family/bench/dtype/key:value...
 std::string case_name(const Bench& bench, const Case& c);
+
+// `check` of the launch as each of the variants; the worst result, and which variant gave it.
+Check check_variants(const Device& device, const std::vector<std::string>& variants, Launch launch,
+                     const std::function<Check(const Launch&)>& check);
 
 int64_t integer(const Case& c, const std::string& key);
 // 0 where the case has no such key.

@@ -79,6 +79,8 @@ json device_json(const DeviceInfo& info) {
           {"architecture", info.architecture},
           {"emulated", info.emulated != 0},
           {"compute_units", info.compute_units},
+          {"unit_threads", info.unit_threads},
+          {"fetches_stores", info.fetches_stores != 0},
           {"memory_domains", info.memory_domains},
           {"llc_bytes", info.llc_bytes},
           {"memory_bytes", info.memory_bytes},

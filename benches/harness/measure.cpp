@@ -20,7 +20,11 @@ constexpr int kCouldNotMeasure = 2;
 Workspaces open_workspaces(const Options& options, const std::vector<Device>& devices) {
   Workspaces workspaces;
   for (const auto& device : devices) {
-    workspaces.push_back(std::make_unique<Workspace>(device, options));
+    std::optional<Device> peer;
+    for (const auto& other : devices) {
+      if (!peer && other.same_backend(device) && other.index() != device.index()) peer = other;
+    }
+    workspaces.push_back(std::make_unique<Workspace>(device, options, peer));
   }
   return workspaces;
 }

@@ -14,6 +14,9 @@ namespace {
 using nlohmann::json;
 
 constexpr double kTicksPerSample = 1000;     // of the device's clock, at least
+constexpr double kTrySeconds = 0.002;        // shortest sample of a variant that is tried
+constexpr double kTicksPerTry = 100;         //
+constexpr int32_t kTries = 3;                // samples of each variant
 constexpr double kDisturbedFraction = 0.05;  // of the units' time lost to others
 
 const char* stage_name(Stage stage, bool anchor) {
@@ -52,6 +55,15 @@ json keys_json(const Keys& keys) {
     std::visit([&object, &key = key](const auto& v) { object[key] = v; }, value);
   }
   return object;
+}
+
+json tried_json(const std::vector<Tried>& tried) {
+  json list = json::array();
+  for (const Tried& one : tried) {
+    list.push_back(one.seconds ? json{{"kernel", one.kernel}, {"seconds", *one.seconds}}
+                               : json{{"kernel", one.kernel}, {"reason", one.reason}});
+  }
+  return list;
 }
 
 // As Google Benchmark reads its flag: an extended regular expression anywhere in the name, after a
@@ -139,36 +151,78 @@ int64_t Runner::first_cold_set(const Entry& entry) const {
   return (entry.workspace->cold_cursor_bytes + stride - 1) / stride % prepared.rotation;
 }
 
-Sample Runner::measure(Entry& entry, int64_t runs) {
+std::vector<Sample> Runner::measure(Entry& entry, int64_t runs, int32_t samples) {
   const Prepared& prepared = *entry.prepared;
+  const Device& device = entry.workspace->device();
   if (prepared.before_sample) prepared.before_sample();
-  const Program program{.launches = prepared.launches.data(),
-                        .count = static_cast<int64_t>(prepared.launches.size()),
-                        .ordered = prepared.ordered ? 1 : 0};
+  const auto program_of = [&](const std::vector<Launch>& launches) {
+    return Program{.launches = launches.data(),
+                   .count = static_cast<int64_t>(launches.size()),
+                   .ordered = prepared.ordered ? 1 : 0};
+  };
+  std::vector<Program> programs = {program_of(prepared.launches)};
+  for (const CoRunner& other : prepared.beside) programs.push_back(program_of(other.launches));
+  std::vector<Placed> placed = {{.device = device.index(), .program = &programs[0], .stream = 0}};
+  for (size_t i = 0; i < prepared.beside.size(); ++i) {
+    placed.push_back({.device = prepared.beside[i].device,
+                      .program = &programs[i + 1],
+                      .stream = static_cast<int32_t>(i + 1)});
+  }
   const Plan plan{.runs = runs,
-                  .samples = 1,
+                  .samples = samples,
                   .rotation = prepared.rotation,
                   .first_set = first_cold_set(entry),
                   .compute_units = prepared.compute_units,
                   .domain = prepared.domain};
   const Watchdog::Guard guard(watchdog_, entry.name + " " + entry.device());
-  const auto samples = entry.workspace->device().measure(program, plan);
+  const auto taken = device.measure(placed, plan);
   if (prepared.rotation > 1) {
     entry.workspace->cold_cursor_bytes =
-        (plan.first_set + runs) % prepared.rotation * prepared.stride_bytes();
+        (plan.first_set + runs * samples) % prepared.rotation * prepared.stride_bytes();
   }
-  MEMBOUND_CHECK(samples.size() == 1 && samples[0].seconds > 0, "the device took no sample");
-  return samples[0];
+  const bool enough = static_cast<int32_t>(taken.size()) == samples;
+  MEMBOUND_CHECK(enough && taken[0].seconds > 0, "the device took no sample");
+  return taken;
 }
 
 // Doubles the batch until it is long enough for the clock; that also warms the device up.
-void Runner::calibrate(Entry& entry) {
+int64_t Runner::runs_for(Entry& entry, double seconds, double ticks) {
   const double tick = entry.workspace->device().info().timer_tick_seconds;
-  const double wanted = std::max(options_.sample_seconds, kTicksPerSample * tick);
-  for (entry.runs = 1;; entry.runs *= 2) {
-    const double seconds = measure(entry, entry.runs).seconds * static_cast<double>(entry.runs);
-    if (seconds >= wanted || entry.runs >= int64_t{1} << 40) return;
+  const double wanted = std::max(seconds, ticks * tick);
+  for (int64_t runs = 1;; runs *= 2) {
+    const double taken = measure(entry, runs, 1)[0].seconds * static_cast<double>(runs);
+    if (taken >= wanted || runs >= int64_t{1} << 40) return runs;
   }
+}
+
+// The fastest of the variants, by a few short samples each, is what will be measured: afresh, so
+// that a lucky try doesn't count.
+void Runner::choose_variant(Entry& entry) {
+  Prepared& prepared = *entry.prepared;
+  if (prepared.variants.size() < 2) return;
+  const int64_t runs = runs_for(entry, kTrySeconds, kTicksPerTry);
+  double best = INFINITY;
+  std::string chosen = prepared.kernel;
+  for (const std::string& name : prepared.variants) {
+    prepared.launches[0].kernel = entry.workspace->device().need_kernel(name);
+    try {
+      std::vector<double> seconds;
+      for (const Sample& sample : measure(entry, runs, kTries)) seconds.push_back(sample.seconds);
+      entry.tried.push_back({name, median(seconds), ""});
+      if (median(seconds) >= best) continue;
+      best = median(seconds);
+      chosen = name;
+    } catch (const Error& error) {
+      if (error.code() != kUnsupported) throw;
+      entry.tried.push_back({name, std::nullopt, error.what()});
+    }
+  }
+  prepared.kernel = chosen;
+  prepared.launches[0].kernel = entry.workspace->device().need_kernel(chosen);
+}
+
+void Runner::calibrate(Entry& entry) {
+  entry.runs = runs_for(entry, options_.sample_seconds, kTicksPerSample);
 }
 
 void Runner::prepare(Entry& entry) {
@@ -188,11 +242,12 @@ bool Runner::sample(Entry& entry, int32_t pass) {
   try {
     if (!entry.prepared) {
       prepare(entry);
+      choose_variant(entry);
       calibrate(entry);
       journal_bench(entry);
     }
     if (to_first_sample_ < 0) to_first_sample_ = since_start();
-    const Sample sample = measure(entry, entry.runs);
+    const Sample sample = measure(entry, entry.runs, 1)[0];
     entry.seconds.push_back(sample.seconds);
     json line = {{"type", "sample"},
                  {"bench", entry.name},
@@ -273,6 +328,7 @@ void Runner::journal_bench(const Entry& entry) {
        {"launches_per_sample", entry.runs},
        {"warmup_launches", 2 * entry.runs - 1},
        {"kernel", prepared.kernel},
+       {"tried", tried_json(entry.tried)},
        {"compute_units", prepared.compute_units > 0 ? prepared.compute_units : all}});
 }
 

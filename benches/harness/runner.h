@@ -17,6 +17,13 @@
 
 namespace membound {
 
+// A variant that was tried; without seconds it can't run here, and `reason` says why.
+struct Tried {
+  std::string kernel;
+  std::optional<double> seconds;
+  std::string reason;
+};
+
 struct Entry {
   const Bench* bench;
   Case shape;
@@ -24,6 +31,7 @@ struct Entry {
   std::string name;  // without the device
   std::optional<Prepared> prepared;
   Check check;
+  std::vector<Tried> tried;     // where there are variants
   int64_t runs = 1;             // of the program in one sample
   std::vector<double> seconds;  // per run, one a sample
   std::string failure;          // why it was skipped or went wrong; empty: neither
@@ -57,7 +65,9 @@ class Runner {
 
  private:
   int64_t first_cold_set(const Entry& entry) const;
-  Sample measure(Entry& entry, int64_t runs);
+  std::vector<Sample> measure(Entry& entry, int64_t runs, int32_t samples);
+  int64_t runs_for(Entry& entry, double seconds, double ticks);
+  void choose_variant(Entry& entry);
   void calibrate(Entry& entry);
   void fail(Entry& entry, const std::string& type, const std::string& reason);
   void journal_bench(const Entry& entry);

@@ -2,6 +2,7 @@
 #include "benches/harness/workspace.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "benches/model/steps.h"
 
@@ -9,6 +10,10 @@ namespace membound {
 namespace {
 
 constexpr int64_t kMegabyte = int64_t{1} << 20;
+// Where many threads are resident, 16 KiB for each: about a millisecond at full rate.
+constexpr int64_t kThreadBytes = 16 << 10;
+constexpr int64_t kLeastColdBytes = 256 * kMegabyte;
+constexpr int64_t kMostColdBytes = 4096 * kMegabyte;
 
 int64_t largest_weight_bytes(const Options& options) {
   if (!options.model) return 0;
@@ -26,21 +31,28 @@ int64_t largest_weight_bytes(const Options& options) {
 
 }  // namespace
 
-Workspace::Workspace(Device device, const Options& options)
-    : device_(std::move(device)), options_(options) {
+Workspace::Workspace(Device device, const Options& options, std::optional<Device> peer)
+    : device_(std::move(device)), peer_(std::move(peer)), options_(options) {
   const DeviceInfo& info = device_.info();
   // Checks don't care where data come from.
   const int64_t caches = options.action == Action::kCheck ? 0 : 4 * info.llc_bytes;
   // Whole launches go round a pool: one more than fits must be there, or the rotation falls short.
   const int64_t launch =
-      std::max(caches > 0 ? kLargestColdBytes : 0, largest_weight_bytes(options));
+      std::max(caches > 0 ? largest_cold_bytes() : 0, largest_weight_bytes(options));
   const int64_t wanted = std::max(caches + launch, 64 * kMegabyte);
   // Three pools, and as much again for results and weights.
   const int64_t affordable = info.memory_free_bytes / 6;
   pool_bytes_ = std::min(wanted, affordable) / (2 * kMegabyte) * (2 * kMegabyte);
 }
 
-int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, kLargestColdBytes); }
+int64_t Workspace::largest_cold_bytes() const {
+  const DeviceInfo& info = device_.info();
+  const int64_t threads = int64_t{info.compute_units} * std::max(1, info.unit_threads);
+  const int64_t bytes = std::clamp(threads * kThreadBytes, kLeastColdBytes, kMostColdBytes);
+  return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
+}
+
+int64_t Workspace::hot_bytes() const { return std::min(pool_bytes_, largest_cold_bytes()); }
 
 void* Workspace::make(Buffer& buffer, int64_t bytes, uint64_t seed) {
   if (buffer.data() == nullptr) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backends/loader.h"
@@ -14,20 +15,22 @@
 
 namespace membound {
 
-// The most that one cold launch of a stream takes of a pool.
-inline constexpr int64_t kLargestColdBytes = int64_t{256} << 20;
-
 class Workspace {
  public:
-  Workspace(Device device, const Options& options);
+  // `peer`: another device of the same backend, if there is one.
+  Workspace(Device device, const Options& options, std::optional<Device> peer = std::nullopt);
 
   const Device& device() const { return device_; }
+  const Device* peer() const { return peer_ ? &*peer_ : nullptr; }
   const Options& options() const { return options_; }
 
   // Bytes that one operand goes round to be cold: four times all last-level caches and one launch
   // more, at least 64 MiB. Smaller where memory is short; a bench that then claims cold data is
   // marked.
   int64_t pool_bytes() const { return pool_bytes_; }
+  // The most that one cold launch of a stream takes of a pool: so much that its ramp is a small part
+  // of it, a power of two that depends on the device alone.
+  int64_t largest_cold_bytes() const;
   // Whether `bytes` of rotation are enough to call data cold.
   bool is_cold(int64_t bytes) const { return bytes >= 4 * device_.info().llc_bytes; }
 
@@ -55,6 +58,7 @@ class Workspace {
  private:
   void* make(Buffer& buffer, int64_t bytes, uint64_t seed);
   Device device_;
+  std::optional<Device> peer_;
   const Options& options_;
   int64_t pool_bytes_;
   std::array<Buffer, 3> pools_;

@@ -47,6 +47,8 @@ void device_info(int32_t device, DeviceInfo* out, Status* status) {
     std::snprintf(out->details, sizeof out->details, "{}");
     out->emulated = 1;
     out->compute_units = 2;
+    out->unit_threads = 1;
+    out->fetches_stores = 1;
     out->memory_domains = 1;
     out->llc_bytes = 1 << 20;
     out->memory_bytes = script().memory;

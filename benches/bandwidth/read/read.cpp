@@ -36,13 +36,15 @@ Prepared prepare(Workspace& workspace, const Case& c) {
                            {prepared.buffers[0].data(), 0}},
                 .n = {bytes, kFoldSlots}},
        .depends = -1}};
+  prepared.variants = device.variants(prepared.kernel);
   prepared.work = {.bytes_read = bytes};
   prepared.cold = cold;
   prepared.rotation = cold ? workspace.pool_bytes() / bytes : 1;
   prepared.footprint_bytes = prepared.rotation * bytes;
   prepared.compute_units = static_cast<int32_t>(integer_or_zero(c, "threads"));
-  prepared.check = [&workspace, launch = prepared.launches[0]] {
-    return check_fold(workspace.device(), launch);
+  prepared.check = [&device, variants = prepared.variants, launch = prepared.launches[0]] {
+    return check_variants(device, variants, launch,
+                          [&](const Launch& one) { return check_fold(device, one); });
   };
   return prepared;
 }

@@ -26,6 +26,7 @@ void device_info(int32_t, DeviceInfo* out, Status*) {
   std::strcpy(out->architecture, "plain");
   std::strcpy(out->details, "{}");
   out->compute_units = 1;
+  out->unit_threads = 1;
   out->memory_domains = 1;
   out->memory_bytes = out->memory_free_bytes = int64_t{1} << 30;
   out->timer_tick_seconds = 1e-7;
