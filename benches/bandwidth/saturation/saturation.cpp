@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Would more requests in flight raise the rate of `read`? Units, streams of each unit and the
 // distance of its prefetches are varied on the largest cold read; memory is saturated where more of
-// none of them helps.
+// none of them helps. On a device with many threads a unit the streams are loads that a thread has
+// in flight at a time, and `ahead` the bytes that all threads of a unit ask for by one load each.
 #include "benches/bandwidth/fold.h"
 #include "benches/bandwidth/stream.h"
 #include "benches/harness/workspace.h"
@@ -13,6 +14,22 @@ struct Point {
   int64_t streams;
   int64_t ahead_bytes;
 };
+
+// From a quarter of a unit's threads to all, by loads of 16 bytes. What eight loads of all of them
+// take doesn't fit a unit's registers.
+std::vector<Point> points_of_threads(const std::string& profile, bool all_units, int64_t threads) {
+  const int64_t all = threads * 16;
+  if (profile == "quick" && !all_units) return {};
+  if (profile == "quick") return {{2, all / 2}, {4, all / 2}, {4, all}};
+  std::vector<Point> grid;
+  for (const int64_t streams : {1, 2, 4, 8}) {
+    for (const int64_t ahead : {all / 4, all / 2, all}) {
+      if (streams * ahead > 4 * all) continue;
+      if (profile == "full" || all_units || streams % 3 == 1) grid.push_back({streams, ahead});
+    }
+  }
+  return grid;
+}
 
 std::vector<Point> points(const std::string& profile, bool all_units) {
   if (profile == "quick") {
@@ -33,6 +50,7 @@ std::vector<Point> points(const std::string& profile, bool all_units) {
 std::vector<Case> cases(Workspace& workspace) {
   const std::string& profile = workspace.options().profile;
   const int64_t units = workspace.device().info().compute_units;
+  const int64_t unit_threads = workspace.device().info().unit_threads;
   std::vector<int64_t> threads = {1, units / 2, units};
   if (profile != "full") threads.erase(threads.begin());
   std::vector<Case> all;
@@ -40,7 +58,9 @@ std::vector<Case> cases(Workspace& workspace) {
   for (const int64_t count : threads) {
     if (count <= last) continue;
     last = count;
-    for (const Point& point : points(profile, count == units)) {
+    const auto chosen = unit_threads > 1 ? points_of_threads(profile, count == units, unit_threads)
+                                         : points(profile, count == units);
+    for (const Point& point : chosen) {
       all.push_back(
           {"f32", {{"threads", count}, {"streams", point.streams}, {"ahead", point.ahead_bytes}}});
     }
