@@ -176,6 +176,7 @@ class Row(Open):
     unit: str = "tokens/s"
     predicted: dict[Tier, float | None]
     residual_pct: dict[Tier, float | None]
+    anchored_residual_pct: dict[Tier, float | None] = {}  # at the read rate between the steps
     shares: dict[str, float] | None
     seconds: float
     time_to_first_token_seconds: float | None = None
@@ -254,6 +255,7 @@ class Comparison(Open):
 
     record: str
     residuals: dict[Tier, Residuals]
+    anchored_residuals: dict[Tier, Residuals] = {}  # where the cold read drifted
     rows: list[Row]
     verdicts: list[str]
     ceilings: dict[str, Any]
