@@ -23,18 +23,18 @@ class Architecture:
     attention_layers: int  # layers with a KV cache that grows; others are linear
     kv_elements: float  # one token and one of those layers
     score_width: float  # multiply-adds for one query head and one cached token
-    shared_kv: bool  # every device of a tensor-parallel group holds all of the cache
     kv_heads: int
-    window: int | None
-    window_layers: int
     attention_weights: float  # all layers
     dense_weights: float  # MLPs that every token uses, shared experts and routers with them
-    expert_weights: float  # one routed expert of one layer
-    experts: int
-    experts_per_token: int
-    expert_layers: int
     head_weights: float
-    embedding_weights: float  # beside the head; 0 when tied
+    expert_weights: float = 0.0  # one routed expert of one layer
+    experts: int = 0
+    experts_per_token: int = 0
+    expert_layers: int = 0
+    embedding_weights: float = 0.0  # beside the head; 0 when tied
+    shared_kv: bool = False  # every device of a tensor-parallel group holds all of the cache
+    window: int | None = None
+    window_layers: int = 0
     known: bool = True
 
     @property
@@ -207,10 +207,7 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
         attention_layers=layers,
         kv_elements=2.0 * kv_heads * 128,
         score_width=256.0,
-        shared_kv=False,
         kv_heads=kv_heads,
-        window=None,
-        window_layers=0,
         attention_weights=attention,
         dense_weights=max(0.0, active_body - attention - vocabulary),
         expert_weights=expert,
@@ -218,6 +215,5 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
         experts_per_token=per_token,
         expert_layers=layers if experts else 0,
         head_weights=vocabulary,
-        embedding_weights=0.0,
         known=False,
     )
