@@ -54,10 +54,16 @@ class Architecture:
         return self.always + self.expert_layers * self.experts_per_token * self.expert_weights
 
     def touched_experts(self, tokens: float) -> float:
-        """Expected number of a layer's experts that `tokens` tokens use, routed independently."""
+        """Expected number of a layer's experts that `tokens` tokens use.
+
+        Routers favour some experts. With popularity spread exponentially, further tokens that would
+        choose y experts each on average miss one with the chance 1 / (1 + y), not exp(-y).
+        """
         if not self.experts:
             return 0.0
-        return float(self.experts * (1 - (1 - self.experts_per_token / self.experts) ** tokens))
+        first = min(1.0, tokens) * self.experts_per_token
+        more = self.experts_per_token * max(0.0, tokens - 1) / self.experts
+        return first + (self.experts - first) * more / (1 + more)
 
     def cached_tokens(self, context: float) -> float:
         """Layers x tokens that one sequence reads; sliding windows end where they end."""
@@ -178,11 +184,14 @@ class _Reader:
         return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def from_totals(name: str, total: float, active: float | None) -> Architecture:
+def from_totals(
+    name: str, total: float, active: float | None, attending: float = 1.0
+) -> Architecture:
     """A typical decoder of that many parameters, where no config is known.
 
     Width and depth follow what published decoders have (hidden about 128 per layer); grouped-query
     attention with 8 KV heads of 128; 8 experts for a token, of as many as the totals imply.
+    `attending` is the part of the layers that keep a cache; the others are recurrent.
     """
     body = max(total, 1e6)
     dense_like = active if active and active < 0.8 * total else body
@@ -204,7 +213,7 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
         hidden=hidden,
         layers=layers,
         heads=heads,
-        attention_layers=layers,
+        attention_layers=max(1, round(attending * layers)),
         kv_elements=2.0 * kv_heads * 128,
         score_width=256.0,
         kv_heads=kv_heads,

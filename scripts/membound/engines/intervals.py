@@ -26,6 +26,9 @@ class Scores:
     group: np.ndarray
     weight: np.ndarray  # replicates of a point share one
 
+    def only(self, where: np.ndarray) -> "Scores":
+        return Scores(self.score[where], self.unit[where], self.group[where], self.weight[where])
+
 
 def stretch(
     scores: Scores, group: str, without: str | None = None, shipped: float | None = None

@@ -61,6 +61,12 @@ class Row(BaseModel):
         return value
 
     @property
+    def first_token_seconds(self) -> float | None:
+        """How long a request waited and digested its prompt, where the note states it."""
+        found = re.search(r"\bTTFT (\d+(?:\.\d+)?) ms", self.note)
+        return float(found[1]) / 1e3 if found else None
+
+    @property
     def point(self) -> str:
         """Rows of one point are repeats or builds of one measurement."""
         if self.replicate_group:
@@ -147,6 +153,8 @@ def mend(row: Row) -> Row:
     in MXFP4 only: other labels name the arithmetic.
     """
     changes: dict[str, Any] = {}
+    if row.tp and row.tp > row.n_devices:
+        changes["n_devices"] = row.tp
     if row.layer_split and _splits_rows(row):
         changes["layer_split"] = ""
     if re.search(r"gpt-?oss", row.model, re.I) and re.search("fp[48]", row.weight_dtype, re.I):
