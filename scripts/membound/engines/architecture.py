@@ -8,6 +8,9 @@ from typing import Any
 from membound.errors import UsageError
 
 LARGEST = 1 << 24
+# Of a recurrent layer (Mamba-2, gated delta rule): twice the width times 128, in f32, read and
+# written for every token of a sequence.
+STATE_BYTES = 2 * 4 * 2 * 128
 ROUTED_PART = 0.55  # of the parameters that a token of a mixture of experts uses
 EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 
@@ -52,6 +55,11 @@ class Architecture:
     def active(self) -> float:
         """Parameters that one token multiplies with."""
         return self.always + self.expert_layers * self.experts_per_token * self.expert_weights
+
+    @property
+    def state_bytes(self) -> float:
+        """What the layers without a growing cache read and write for a token of one sequence."""
+        return float((self.layers - self.attention_layers) * self.hidden * STATE_BYTES)
 
     def touched_experts(self, tokens: float) -> float:
         """Expected number of a layer's experts that `tokens` tokens use.
@@ -137,7 +145,8 @@ def _attention(
     """Weights of a layer, cached elements of a token, multiply-adds of a head and cached token."""
     rank = read.number("kv_lora_rank", 0)
     if not rank:
-        weights = hidden * (2 * heads + 2 * kv_heads) * head_dim
+        outward = 3 if read.config.get("attn_output_gate") is True else 2
+        weights = hidden * (outward * heads + 2 * kv_heads) * head_dim
         return float(weights), 2.0 * kv_heads * head_dim, 2.0 * head_dim
     nope, rope = read.number("qk_nope_head_dim"), read.number("qk_rope_head_dim")
     value, query_rank = read.number("v_head_dim"), read.number("q_lora_rank", 0)

@@ -115,22 +115,15 @@ def scores_of(test: Backtest, left: Left) -> tuple[Scores, np.ndarray]:
 
 
 def _stretches(test: Backtest, left: Left) -> np.ndarray:
-    """Each point's stretch: from other units of its hold-out, or as shipped.
-
-    Newer memory is judged by devices with older memory, each left out alone.
-    """
+    """Each point's stretch: from other units of its hold-out, or as shipped."""
     result = np.full(len(test.points), np.nan)
     found, where = scores_of(test, left)
     shipped = profile.load().stretch if profile.DEFAULT.exists() else {}
     if left.name in HOLDOUTS:
         result[where] = intervals.stretches(found, shipped)
-        return result
-    known = dict(shipped)
-    if left.name == "HBM3e":
-        alone, places = scores_of(test, test.lefts["device"])
-        older = alone.only(np.array([not holdout.is_newest(test.points[i]) for i in places]))
-        known = {n: intervals.stretch(older, n, shipped=shipped.get(n)) for n in test.groups}
-    result[where] = [known.get(test.points[i].group, intervals.START) for i in where]
+    else:
+        names = [test.points[i].group for i in where]
+        result[where] = [shipped.get(name, intervals.START) for name in names]
     return result
 
 

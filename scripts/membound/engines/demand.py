@@ -79,12 +79,13 @@ def decode(
     touched = a.touched_experts(batch) * a.expert_layers
     kv = batch * a.cached_tokens(context) * a.kv_elements * kv_element_bytes
     kv_shards = 1 if a.shared_kv else min(where.shards, a.kv_heads)
+    state = batch * a.state_bytes / where.shards
     pairs = batch * a.cached_tokens(context)
     routed = a.expert_layers * a.experts_per_token * a.expert_weights
     return Demand(
         weight_bytes=always / where.shards,
         expert_bytes=touched * expert / where.expert_shards,
-        kv_bytes=kv / kv_shards,
+        kv_bytes=kv / kv_shards + state,
         matmul_flops=2 * batch * a.always / where.shards,
         expert_flops=2 * batch * routed / where.expert_shards,
         attention_flops=2 * pairs * a.heads * a.score_width / where.shards,

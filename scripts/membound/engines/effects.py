@@ -105,13 +105,14 @@ def _once(term: str, work: Workload, source: str) -> Iterator[Effect]:
         yield "generation", part_of(term), device.generation
     if not device.peak_known and term in COMPUTE:
         yield "guessed peak", "compute", device.name
-    if term == "wire" and device.link_GBps <= PCIE_GBps:
+    if term in ("hop", "wire") and device.link_GBps <= PCIE_GBps:
         # Lanes, switches and the way through the host's memory differ by far more than the cards.
-        yield "host link", "communication", f"{device.name} {source}"
+        yield "host link", term, f"{device.name} {source}"
     if term in HOST:
         yield "build", "host", f"{work.engine} {work.build} {source}"
     if work.batch is None:
         yield "load", "overall", f"{work.engine} {source}"
+        yield "load", "overall", f"{work.engine} {source} {device.name}"
     inferred = "" if work.architecture.known else " inferred"
     yield f"model{inferred}", "overall", work.architecture.name
     yield "build overall", "overall", f"{work.engine} {work.build} {source}"
