@@ -41,6 +41,7 @@ SPREAD = {
     "device": {"memory": 0.06, "compute": 0.15, "host": 0.15, "communication": 0.30},
     "build": {"host": 0.25},
     "generation": {"memory": 0.05, "compute": 0.15, "host": 0.15, "communication": 0.15},
+    "link": {"communication": 0.50},
     "host link": {"communication": 0.80},
     "trend": {"host": 0.10},
     "mixing": {"compute": 0.40, "host": 0.40},
@@ -107,6 +108,7 @@ def _once(term: str, work: Workload, source: str) -> Iterator[Effect]:
         yield "guessed peak", "compute", device.name
     if term in ("hop", "wire") and device.link_GBps <= PCIE_GBps:
         # Lanes, switches and the way through the host's memory differ by far more than the cards.
+        yield "link", term, "through the host"
         yield "host link", term, f"{device.name} {source}"
     if term in HOST:
         yield "build", "host", f"{work.engine} {work.build} {source}"
