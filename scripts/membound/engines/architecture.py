@@ -12,6 +12,9 @@ LARGEST = 1 << 24
 # written for every token of a sequence.
 STATE_BYTES = 2 * 4 * 2 * 128
 ROUTED_PART = 0.55  # of the parameters that a token of a mixture of experts uses
+NESTED, MOST_NESTED = ("text_config", "llm_config", "language_config", "thinker_config"), 4
+OLDER = {"n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads",
+         "n_inner": "intermediate_size"}  # fmt: skip
 EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
@@ -81,28 +84,27 @@ class Architecture:
 
 def from_config(config: Mapping[str, Any], name: str, where: str) -> Architecture:
     """Read a Hugging Face config; keys that it has and this does not know are left aside."""
-    text = config.get("text_config")
-    if isinstance(text, Mapping):
-        config = {**config, **text}
+    config = _of_the_decoder(config)
     read = _Reader(config, where)
     hidden, layers, heads = (
         read.number("hidden_size"),
         read.number("num_hidden_layers"),
         read.number("num_attention_heads"),
     )
-    kv_heads = read.number("num_key_value_heads", heads)
+    kv_heads = read.number("num_key_value_heads", heads) or heads
     head_dim = read.number("head_dim", max(1, hidden // heads))
     attention, kv_elements, width = _attention(read, hidden, heads, kv_heads, head_dim)
     full = sum(kind != "linear_attention" for kind in read.names("layer_types")) or layers
     interval = read.number("full_attention_interval", 0)
-    full = layers // interval if interval else min(full, layers)
+    full = max(1, layers // interval) if interval else min(full, layers)
     gate = 2 if config.get("mlp_gated") is False else 3
     experts = max((read.number(key, 0) for key in EXPERT_KEYS), default=0)
     expert_layers = 0
     dense, expert = 0.0, 0.0
     if experts > 1:
         step = read.number("interleave_moe_layer_step", 1)
-        expert_layers = (layers - read.number("first_k_dense_replace", 0)) // max(1, step)
+        dense_layers = min(layers, read.number("first_k_dense_replace", 0))
+        expert_layers = (layers - dense_layers) // max(1, step)
         inner = read.number("moe_intermediate_size", read.number("intermediate_size", 0))
         if not inner:
             raise UsageError(f"{where} has experts and no 'moe_intermediate_size'")
@@ -127,7 +129,7 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Architectur
         shared_kv=bool(config.get("kv_lora_rank")),
         kv_heads=kv_heads,
         window=window or None,
-        window_layers=_window_layers(read, layers) if window else 0,
+        window_layers=min(full, _window_layers(read, layers)) if window else 0,
         attention_weights=layers * attention,
         dense_weights=dense,
         expert_weights=expert,
@@ -137,6 +139,15 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Architectur
         head_weights=vocabulary,
         embedding_weights=0.0 if tied is True else vocabulary,
     )
+
+
+def _of_the_decoder(config: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
+    """A config of several modalities holds its decoder's in another; older ones name keys apart."""
+    for key in NESTED:
+        inner = config.get(key)
+        if isinstance(inner, Mapping) and depth < MOST_NESTED:
+            return _of_the_decoder({**config, key: None, **inner}, depth + 1)
+    return {**{new: config[old] for old, new in OLDER.items() if old in config}, **config}
 
 
 def _attention(

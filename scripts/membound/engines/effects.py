@@ -43,7 +43,7 @@ SPREAD = {
     "generation": {"memory": 0.05, "compute": 0.15, "host": 0.15, "communication": 0.15},
     "link": {"communication": 0.50},
     "host link": {"communication": 0.80},
-    "trend": {"host": 0.10},
+    "trend": {"host": 0.20},
     "mixing": {"compute": 0.40, "host": 0.40},
     "routed": {"compute": 0.40},
     "load": {"overall": 0.20},

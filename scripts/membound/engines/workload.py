@@ -60,7 +60,7 @@ def read(row: Row, skipped: Counter[str]) -> Workload | None:
     assumed = [name for name in ("prompt_len", "gen_len") if getattr(row, name) is None]
     prompt = row.prompt_len if row.prompt_len is not None else 0.0
     if phase == "prefill":
-        prompt = row.prompt_len or PROMPT
+        prompt = max(1.0, row.prompt_len or PROMPT)
     elif row.depth is not None and row.prompt_len == row.depth:
         prompt = 0.0  # the prompt is what is cached already
     return Workload(
