@@ -141,7 +141,7 @@ def test_experts_touched():
 def test_layers_without_a_cache_keep_a_state():
     plain, hybrid = (architecture.from_totals("x", 8e9, None, part) for part in (1.0, 0.1))
     growth = [one.cached_tokens(9000) - one.cached_tokens(1000) for one in (plain, hybrid)]
-    assert growth[1] == pytest.approx(0.1 * growth[0], rel=0.1)
+    assert growth[1] == pytest.approx(0.1 * growth[0], rel=0.15)
     kind, where = weights.parse("bf16"), Layout()
     empty = [demand.decode(one, kind, 1, 0, where).kv_bytes for one in (plain, hybrid)]
     assert empty[0] == 0

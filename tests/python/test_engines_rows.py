@@ -115,7 +115,7 @@ def test_any_row_is_predicted_or_counted(data):
 
 
 def test_a_first_token_that_takes_long_leaves_fewer_sequences(tmp_path):
-    served = {"phase": "decode (continuous batching, TPOT)", "batch": "64", "gen_len": "100",
+    served = {"phase": "decode (continuous batching)", "batch": "64", "gen_len": "100",
               "prompt_len": "1000", "tokens_per_s": "6400"}  # fmt: skip
     waits = served | {"note": "TPOT 10.0 ms TTFT 3000.0 ms"}
     plain, waiting = points.build(rows.read([write(tmp_path / "x.csv", served, waits)]))

@@ -46,7 +46,7 @@ SPREAD = {
     "trend": {"host": 0.20},
     "mixing": {"compute": 0.40, "host": 0.40},
     "routed": {"compute": 0.40},
-    "load": {"overall": 0.20},
+    "load": {"overall": 0.25},
     "guessed peak": {"compute": 0.50},
     "build overall": {"overall": 0.05},
     "model": {"overall": 0.04},
