@@ -53,9 +53,7 @@ SPREAD = {
     "model inferred": {"overall": 0.25},
     "term": {"memory": 0.40, "compute": 0.70, "host": 1.00, "communication": 1.00},
 }
-
-
-TREND_FROM, TREND_YEARS = 2022.0, 2.0
+TREND_FROM, TREND_YEARS = 2022.0, 2.0  # the trend counts 0 in that year, 1 so many years later
 
 
 def part_of(term: str) -> str:
