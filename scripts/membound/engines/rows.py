@@ -94,6 +94,7 @@ class Row(BaseModel):
     def fingerprint(self) -> str:
         """Of what was measured and how, without where it is stored."""
         stored = self.model_dump(exclude={"file", "line", "note", "source_location"})
+        stored["first_token_seconds"] = self.first_token_seconds
         return hashlib.sha256(repr(sorted(stored.items())).encode()).hexdigest()
 
 
