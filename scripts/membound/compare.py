@@ -12,7 +12,7 @@ from membound.model.machine import Ceilings
 from membound.model.saturation import saturation
 from membound.model.shape import Shape
 from membound.model.types import Types
-from membound.model.work import Step, decode, prefill
+from membound.model.work import Step, build
 from membound.record import (
     TIERS,
     Comparison,
@@ -22,6 +22,7 @@ from membound.record import (
     Residuals,
     Row,
     Tier,
+    residuals_pct,
 )
 from membound.statistics import awake, percentile, summarise
 
@@ -136,8 +137,7 @@ def _predictions(record: Record, measured: list[Point]) -> dict[Point, Predicted
 
 
 def _step(record: Record, shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
-    build = decode if phase == "decode" else prefill
-    return build(shape, Types.from_settings(record.settings, dtype), batch, context)
+    return build(phase, shape, Types.from_settings(record.settings, dtype), batch, context)
 
 
 def _row(
@@ -176,7 +176,7 @@ def _row(
         phase=cast(Any, phase),
         measured=measured,
         predicted={tier: rates[tier] for tier in TIERS},
-        residual_pct={t: (measured / r - 1) * 100 if (r := rates[t]) else None for t in TIERS},
+        residual_pct=residuals_pct(measured, rates),
         shares=predicted.shares if predicted else None,
         seconds=summary.median,
         time_to_first_token_seconds=summary.median if phase == "prefill" else None,

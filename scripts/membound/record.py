@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record of one run on one node: what record.json holds. Times in seconds unless named."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -153,6 +154,13 @@ class Experts(Open):
     touched: float
     expected: float
     beyond_work_bytes: int
+
+
+def residuals_pct(
+    measured: float, predicted: Mapping[Tier, float | None]
+) -> dict[Tier, float | None]:
+    """Measured / predicted - 1 of each tier that has a prediction."""
+    return {t: (measured / p - 1) * 100 if (p := predicted[t]) else None for t in TIERS}
 
 
 class Row(Open):
