@@ -2,7 +2,7 @@
 // The layout of the KV cache on GPUs, which rope_append writes and attention reads.
 #pragma once
 
-#include <cstdint>
+#include "benches/inference/kernels/storage.gpu.h"
 
 namespace membound::gpu {
 

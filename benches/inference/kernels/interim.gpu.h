@@ -1,6 +1,12 @@
 // Interim, until kernel.h has these.
 #pragma once
 #include "backends/gpu/kernel.h"
+#if defined(__HIP_CPU_RT__)
+#include <bit>
+#define MEMBOUND_EMULATED 1
+inline float __uint_as_float(uint32_t v) { return std::bit_cast<float>(v); }
+inline uint32_t __float_as_uint(float v) { return std::bit_cast<uint32_t>(v); }
+#endif
 namespace membound::gpu {
 struct Grid { dim3 blocks; uint32_t threads; uint32_t shared_bytes = 0; };
 #if defined(__CUDACC__)

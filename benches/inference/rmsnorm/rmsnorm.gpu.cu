@@ -10,7 +10,7 @@
 //
 // Fewest bytes: 4 * width weights; flops: 4 * rows * width. Latency is all: a block has one row, or
 // a part of it where rows are few, and then sums up the whole row itself, as that is less than to
-// wait for others. Weights are fetched while the launch before still runs.
+// wait for others.
 #include "benches/inference/kernels/blocks.gpu.h"
 
 namespace membound::gpu {
@@ -30,9 +30,6 @@ __global__ void __launch_bounds__(kThreads) rmsnorm(Norm norm) {
   start_next();
   const int64_t begin = blockIdx.y * norm.part;
   const int64_t end = begin + norm.part < norm.width ? begin + norm.part : norm.width;
-  const int64_t own = begin + threadIdx.x * kWidth;
-  Vector<float, kWidth> weight = {};
-  if (own < end) weight = load<kWidth>(norm.weight + own);
   wait_for_previous();
   const float* x = norm.x + (norm.first_row + blockIdx.x * norm.row_stride) * norm.width;
   float sum = 0;
@@ -43,9 +40,9 @@ __global__ void __launch_bounds__(kThreads) rmsnorm(Norm norm) {
   const float squares = sum_over_block<kThreads>(sum);
   const float scale = 1.0f / sqrtf(squares / static_cast<float>(norm.width) + norm.epsilon);
   float* y = norm.y + blockIdx.x * norm.width;
-  for (int64_t i = own; i < end; i += kThreads * kWidth) {
-    if (i != own) weight = load<kWidth>(norm.weight + i);
+  for (int64_t i = begin + threadIdx.x * kWidth; i < end; i += kThreads * kWidth) {
     auto v = load<kWidth>(x + i);
+    const auto weight = load<kWidth>(norm.weight + i);
     for (int j = 0; j < kWidth; ++j) v[j] = v[j] * scale * weight[j];
     store(y + i, v);
   }

@@ -38,10 +38,12 @@ struct Heads {
 
 // f32 would lose the angle at position 100000: it is reduced to one turn in f64 first.
 __device__ void rotate(int64_t position, float frequency, float& a, float& b) {
-  constexpr double kTurn = 6.283185307179586476925;
-  const double turns = static_cast<double>(position) * static_cast<double>(frequency) / kTurn;
-  const auto angle = static_cast<float>((turns - floor(turns + 0.5)) * kTurn);
-  const float c = cosf(angle), s = sinf(angle), x = a;
+  constexpr double kHalfTurn = 3.141592653589793238463;
+  const double turns =
+      static_cast<double>(position) * static_cast<double>(frequency) / (2 * kHalfTurn);
+  float s, c;
+  sincospif(static_cast<float>(2 * (turns - floor(turns + 0.5))), &s, &c);
+  const float x = a;
   a = x * c - b * s;
   b = b * c + x * s;
 }
