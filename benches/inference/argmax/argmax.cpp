@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "benches/inference/argmax/scratch.h"
 #include "benches/inference/model_cases.h"
 
 namespace membound {
@@ -13,9 +14,12 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   Prepared prepared;
   prepared.buffers.push_back(random_floats(device, rows * width, 51));
   prepared.buffers.push_back(device.alloc(rows * 4));
+  prepared.buffers.push_back(device.alloc(argmax_scratch_bytes(rows)));
   const Launch launch{
       .kernel = device.need_kernel("argmax/f32"),
-      .args = {.buffer = {{prepared.buffers[0].data()}, {prepared.buffers[1].data()}},
+      .args = {.buffer = {{prepared.buffers[0].data()},
+                          {prepared.buffers[1].data()},
+                          {prepared.buffers[2].data()}},
                .n = {rows, width}},
       .depends = -1};
   prepared.launches = {launch};

@@ -70,21 +70,6 @@ __device__ inline Span span_of(int64_t context, int64_t split, int64_t splits) {
 // 2^(a - b) where a may be the maximum of nothing.
 __device__ inline float shrink(float a, float b) { return a == b ? 1.0f : exp2f(a - b); }
 
-// True for the block that is the last of `count` to have written what came before. The whole block
-// calls it.
-__device__ inline bool last_to_arrive(int32_t* arrived, int64_t count) {
-  __shared__ bool last;
-  __threadfence();
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    last = atomicAdd(arrived, 1) == count - 1;
-    if (last) *arrived = 0;
-    __threadfence();
-  }
-  __syncthreads();
-  return last;
-}
-
 // Combines the splits of `heads` query heads from `first` on.
 __device__ inline void combine_splits(const Attention& a, int64_t sequence, int64_t first,
                                       int64_t heads) {

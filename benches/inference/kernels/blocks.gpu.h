@@ -28,4 +28,19 @@ __device__ float sum_over_block(float value) {
   return over_block<kThreads>(value, [](float a, float b) { return a + b; });
 }
 
+// True for the block that is the last of `count` to have written what came before. The whole block
+// calls it.
+__device__ inline bool last_to_arrive(int32_t* arrived, int64_t count) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    last = atomicAdd(arrived, 1) == count - 1;
+    if (last) *arrived = 0;
+    __threadfence();
+  }
+  __syncthreads();
+  return last;
+}
+
 }  // namespace membound::gpu
