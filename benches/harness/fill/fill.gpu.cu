@@ -2,9 +2,8 @@
 // The same bits as fill.cpu.cpp; random_bits.h says why they are made like this.
 #include <cmath>
 
-#include "backends/gpu/kernel.h"
+#include "backends/gpu/numbers.h"
 #include "benches/harness/fill/random_bits.h"
-#include "benches/inference/kernels/interim.gpu.h"
 
 namespace membound::gpu {
 namespace {
@@ -27,7 +26,7 @@ __global__ void fill_pairs(uint16_t* out, uint32_t seed, uint32_t move, int64_t 
 __global__ void fill_f32(float* out, uint32_t seed, float scale, int64_t n) {
   grid_stride<1>(n, [=](int64_t i, auto) {
     const uint32_t random = mix(static_cast<uint32_t>(i) ^ seed);
-    out[i] = __uint_as_float(float_bits(random >> 16) << 16 | (random & 0xffffu)) * scale;
+    out[i] = bits_as<float>(float_bits(random >> 16) << 16 | (random & 0xffffu)) * scale;
   });
 }
 
@@ -37,14 +36,14 @@ template <bool kHalf>
 void launch_pairs(const Args& args, const Site& site) {
   const int64_t n = args.n[0];
   const auto move = static_cast<uint32_t>(std::ilogb(args.scalar[0])) << (kHalf ? 10 : 7);
-  launch(fill_pairs<kHalf>, Grid{site.blocks((n + 1) / 2), kBlock}, site,
+  launch(fill_pairs<kHalf>, {site.blocks((n + 1) / 2)}, site,
          pointer<uint16_t>(args, 0), seed_of(args), move, n);
 }
 
 const Registrar bf16("fill/bf16", launch_pairs<false>);
 const Registrar f16("fill/f16", launch_pairs<true>);
 const Registrar f32("fill/f32", [](const Args& args, const Site& site) {
-  launch(fill_f32, Grid{site.blocks(args.n[0]), kBlock}, site, pointer<float>(args, 0),
+  launch(fill_f32, {site.blocks(args.n[0])}, site, pointer<float>(args, 0),
          seed_of(args), static_cast<float>(args.scalar[0]), args.n[0]);
 });
 

@@ -40,7 +40,7 @@ void fill(const Args& args, const Site& site) {
   const int64_t rows = args.n[0], blocks = args.n[1] / kScaleBlock;
   // Elements are 74 (q8_0) and 4.6 (q4_0) in root mean square.
   const int exponent = std::ilogb(args.scalar[0]) - (Q::kOffset == Q8::kOffset ? 7 : 3);
-  launch(fill_quantised<Q>, Grid{site.blocks(rows * blocks * 8), kBlock}, site,
+  launch(fill_quantised<Q>, {site.blocks(rows * blocks * 8)}, site,
          pointer<uint8_t>(args, 0), rows, blocks, mix(static_cast<uint32_t>(args.n[2])), exponent);
 }
 

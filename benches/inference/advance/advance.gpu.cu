@@ -12,7 +12,7 @@
 namespace membound::gpu {
 
 static __global__ void advance(StepState* state, int64_t start, int64_t limit) {
-  start_next();
+  let_next_start();
   wait_for_previous();
   const int64_t next = state->position + 1;
   state->position = next < limit ? next : start;
@@ -20,7 +20,7 @@ static __global__ void advance(StepState* state, int64_t start, int64_t limit) {
 }
 
 static const Registrar registrar("advance", [](const Args& args, const Site& site) {
-  launch(advance, Grid{1, 1}, site, pointer<StepState>(args, 0), args.n[0], args.n[1]);
+  launch_overlapped(advance, Grid{1, 1}, site, pointer<StepState>(args, 0), args.n[0], args.n[1]);
 });
 
 }  // namespace membound::gpu

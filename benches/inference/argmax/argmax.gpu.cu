@@ -9,7 +9,7 @@
 // Fewest bytes: none but activations; no flops. One SM would take several microseconds for a row of
 // 128000 in the L2: blocks have parts of it, and the last one compares these.
 #include "benches/inference/argmax/scratch.h"
-#include "benches/inference/kernels/blocks.gpu.h"
+#include "benches/inference/kernels/storage.gpu.h"
 
 namespace membound::gpu {
 namespace {
@@ -24,35 +24,37 @@ struct Rows {
   int64_t width;
 };
 
-// A NaN compares false and is passed over.
-__device__ ArgmaxPart better(ArgmaxPart a, ArgmaxPart b) {
-  return b.value > a.value || (b.value == a.value && b.index < a.index) ? b : a;
-}
+// The larger one, of equal ones the first. A NaN compares false and is passed over.
+struct Better {
+  __device__ ArgmaxPart operator()(ArgmaxPart a, ArgmaxPart b) const {
+    return b.value > a.value || (b.value == a.value && b.index < a.index) ? b : a;
+  }
+};
 
-// The whole block calls it.
+// Over the block; all get the result.
 __device__ ArgmaxPart best_of_block(ArgmaxPart own) {
-  constexpr int kWarps = kThreads / kWarp;
-  __shared__ ArgmaxPart best[kWarps];
-  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
-    own = better(own, {shuffle_xor(own.value, lanes), shuffle_xor(own.index, lanes)});
+  __shared__ ArgmaxPart slots[kThreads / 32];
+  const int wave = wave_size(), waves = kThreads / wave;
+  for (int mask = wave / 2; mask > 0; mask /= 2) {
+    own = Better()(own, {shuffle_xor(own.value, mask, wave), shuffle_xor(own.index, mask, wave)});
   }
   __syncthreads();
-  if (threadIdx.x % kWarp == 0) best[threadIdx.x / kWarp] = own;
+  if (threadIdx.x % wave == 0) slots[threadIdx.x / wave] = own;
   __syncthreads();
-  for (int i = 0; i < kWarps; ++i) own = better(own, best[i]);
+  for (int i = 0; i < waves; ++i) own = Better()(own, slots[i]);
   return own;
 }
 
 __global__ void __launch_bounds__(kThreads) argmax(Rows rows) {
   constexpr ArgmaxPart kNone = {-INFINITY, INT32_MAX};
-  start_next();
+  let_next_start();
   wait_for_previous();
   const int64_t row = blockIdx.y, parts = gridDim.x;
   const int64_t begin = rows.width * blockIdx.x / parts;
   const int64_t end = rows.width * (blockIdx.x + 1) / parts;
   ArgmaxPart own = kNone;
   for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
-    own = better(own, {rows.logits[row * rows.width + i], static_cast<int32_t>(i)});
+    own = Better()(own, {rows.logits[row * rows.width + i], static_cast<int32_t>(i)});
   }
   own = best_of_block(own);
   ArgmaxPart* of_row = rows.parts + row * kArgmaxParts;
@@ -73,7 +75,7 @@ const Registrar registrar("argmax/f32", [](const Args& args, const Site& site) {
       std::min({kArgmaxParts, (width + 4 * kThreads - 1) / (4 * kThreads),
                 std::max<int64_t>(1, 2 * site.compute_units / count)});
   const dim3 blocks(static_cast<uint32_t>(parts), static_cast<uint32_t>(count));
-  launch(argmax, Grid{blocks, kThreads}, site, rows);
+  launch_overlapped(argmax, Grid{blocks, kThreads}, site, rows);
 });
 
 }  // namespace

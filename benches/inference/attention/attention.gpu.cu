@@ -53,15 +53,15 @@ __device__ void score_chunk(const Attention& a, const PlainHeads& s, const T* ke
   }
 }
 
-// Scores to weights, a head after the other. Returns nothing new but `most` and `total`.
+// Scores to weights, a head after the other.
 __device__ void weigh_chunk(const Attention& a, const PlainHeads& s) {
+  __shared__ float slots[kThreads / 32];
   for (int64_t g = 0; g < a.group(); ++g) {
     float* score = s.score + g * kChunk;
     const float own = score[threadIdx.x], before = s.most[g];
-    const float most = fmaxf(before, over_block<kThreads>(
-                                         own, [](float x, float y) { return fmaxf(x, y); }));
+    const float most = fmaxf(before, join_block<Max>(own, slots));
     const float weight = exp2f(own - most);
-    const float sum = sum_over_block<kThreads>(weight);
+    const float sum = join_block<Sum>(weight, slots);
     score[threadIdx.x] = weight;
     const float factor = shrink(before, most);
     for (int64_t i = threadIdx.x; i < a.d; i += kThreads) s.acc[g * a.d + i] *= factor;
@@ -90,8 +90,8 @@ __device__ void sum_values(const Attention& a, const PlainHeads& s, const T* val
 // A block: one row with one kv head, or a split of its context.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) attend_plainly(Attention a) {
-  MEMBOUND_SHARED(memory);
-  start_next();
+  MEMBOUND_DYNAMIC_SHARED(unsigned char, memory);
+  let_next_start();
   wait_for_previous();
   const int64_t row = blockIdx.x / a.splits, split = blockIdx.x % a.splits, kv_head = blockIdx.y;
   const int64_t sequence = row / a.tokens, first = kv_head * a.group();
@@ -143,7 +143,7 @@ void launch_attention(const Args& args, const Site& site) {
   const dim3 blocks(static_cast<uint32_t>(a.sequences * a.tokens * a.splits),
                     static_cast<uint32_t>(a.nkv));
   const auto shared = static_cast<uint32_t>(4 * PlainHeads::floats(a.nq / a.nkv, a.d));
-  launch(attend_plainly<T>, Grid{blocks, kThreads, shared}, site, a);
+  launch_overlapped(attend_plainly<T>, Grid{blocks, kThreads, shared}, site, a);
 }
 
 const Registrar bf16("attention/bf16", launch_attention<Bf16>);

@@ -5,7 +5,7 @@
 
 #include "benches/inference/attention/kv_cache.gpu.h"
 #include "benches/inference/attention/scratch.h"
-#include "benches/inference/kernels/blocks.gpu.h"
+#include "benches/inference/kernels/storage.gpu.h"
 
 namespace membound::gpu {
 

@@ -23,16 +23,16 @@ inline constexpr int kSpan = kUnitDepth;                                // posit
 // Tokens among a lane's sums: sum i is of token i % kSumTokens of them.
 inline constexpr int kSumTokens = kUnitLanes == 32 ? 2 : 1;
 
-// Of a value over all lanes that hold sums of the same token.
-template <typename Combine>
-__device__ float over_rows(float value, Combine combine) {
+// Over all lanes that hold sums of the same token.
+template <typename Join>
+__device__ float join_rows(float value) {
   for (int lanes = kUnitLanes == 32 ? 4 : 16; lanes < kUnitLanes; lanes *= 2) {
-    value = combine(value, shuffle_xor(value, lanes));
+    value = Join()(value, shuffle_xor(value, lanes, kUnitLanes));
   }
   return value;
 }
 
-// Row `row` of 16 bits as bf16 operands of load `load`; f16 are two.
+// 16 bytes of a row of the cache for each load, as bf16 operands; f16 are two.
 template <typename T>
 struct CacheOperand {
   static constexpr int kParts = std::is_same_v<T, F16> ? 2 : 1;
@@ -86,11 +86,10 @@ class UnitAttention {
         keys_(static_cast<const T*>(a.keys) + a.base(sequence, kv_head)),
         values_(static_cast<const T*>(a.values) + a.base(sequence, kv_head)),
         lane_{static_cast<int>(threadIdx.x) % kUnitLanes},
-        row_(sequence * a.tokens),
-        head_(kv_head * a.group()),
-        first_(first) {
+        capacity_(static_cast<int>(a.capacity)) {
     const int64_t j = clamped(first + lane_.token());
-    const float* q = a.query(row_ + j / a.group(), head_ + j % a.group());
+    const float* q =
+        a.query(sequence * a.tokens + j / a.group(), kv_head * a.group() + j % a.group());
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
       float values[8];
@@ -99,7 +98,7 @@ class UnitAttention {
     }
 #pragma unroll
     for (int i = 0; i < kSumTokens; ++i) {
-      limit_[i] = a.context(clamped(first + lane_.sum_token(i)) / a.group());
+      limit_[i] = static_cast<int>(a.context(clamped(first + lane_.sum_token(i)) / a.group()));
       most_[i] = -INFINITY;
       total_[i] = 0;
     }
@@ -107,9 +106,9 @@ class UnitAttention {
 
   // Positions [begin, end), kSpan of them at a time and then `stride` on; `steps` times, which is
   // the same for all warps of a block, as emulated units must be used together.
-  __device__ void attend(int64_t begin, int64_t end, int64_t stride, int64_t steps) {
+  __device__ void attend(int begin, int end, int stride, int steps) {
     load_keys(begin);
-    for (int64_t i = 0; i < steps; ++i, begin += stride) {
+    for (int i = 0; i < steps; ++i, begin += stride) {
       load_values(begin);
       UnitSums scores[2] = {};
 #pragma unroll
@@ -126,7 +125,7 @@ class UnitAttention {
     }
 #pragma unroll
     for (int i = 0; i < kSumTokens; ++i) {
-      total_[i] = over_rows(total_[i], [](float x, float y) { return x + y; });
+      total_[i] = join_rows<Sum>(total_[i]);
     }
   }
 
@@ -152,22 +151,22 @@ class UnitAttention {
   }
 
   // What is beyond the cache is read somewhere in it, and then weighs nothing.
-  __device__ void load_keys(int64_t begin) {
+  __device__ void load_keys(int begin) {
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
 #pragma unroll
       for (int i = 0; i < kUnitLoads; ++i) {
-        const int64_t position = begin + tile * kUnitRows + lane_.row(i);
+        const int position = begin + tile * kUnitRows + lane_.row(i);
         const T* from =
-            keys_ + (position < a_.capacity ? position : a_.capacity - 1) * kDim + lane_.depth();
+            keys_ + key_index(position < capacity_ ? position : capacity_ - 1, lane_.depth(), kDim);
 #pragma unroll
         for (int s = 0; s < kSteps; ++s) key_[tile][s].load(i, from + s * kUnitDepth);
       }
     }
   }
-  __device__ void load_values(int64_t begin) {
-    int64_t position = begin + lane_.depth();
-    if (position >= a_.capacity) position = a_.capacity - kCacheBlock + lane_.depth() % kCacheBlock;
+  __device__ void load_values(int begin) {
+    int position = begin + lane_.depth();
+    if (position >= capacity_) position = capacity_ - kCacheBlock + lane_.depth() % kCacheBlock;
     const T* from = values_ + value_index(position, 0, kDim);
 #pragma unroll
     for (int t = 0; t < kTiles; ++t) {
@@ -179,21 +178,21 @@ class UnitAttention {
   }
 
   // Scores of 32 positions to weights; what was summed before shrinks where the maximum grows.
-  __device__ void weigh(int64_t begin, int64_t end, UnitSums (&scores)[2]) {
+  __device__ void weigh(int begin, int end, UnitSums (&scores)[2]) {
     float most[kSumTokens], sum[kSumTokens] = {}, factor[kSumTokens];
 #pragma unroll
     for (int k = 0; k < kSumTokens; ++k) most[k] = most_[k];
 #pragma unroll
     for (int n = 0; n < 8; ++n) {
       const int tile = n / 4, i = n % 4, k = i % kSumTokens;
-      const int64_t position = begin + tile * kUnitRows + lane_.sum_row(i);
+      const int position = begin + tile * kUnitRows + lane_.sum_row(i);
       float& score = scores[tile].lane[i];
       if (position >= end || position >= limit_[k]) score = -INFINITY;
       most[k] = fmaxf(most[k], score);
     }
 #pragma unroll
     for (int k = 0; k < kSumTokens; ++k) {
-      most[k] = over_rows(most[k], [](float x, float y) { return fmaxf(x, y); });
+      most[k] = join_rows<Max>(most[k]);
       factor[k] = shrink(most_[k], most[k]);
       most_[k] = most[k];
     }
@@ -218,24 +217,24 @@ class UnitAttention {
     constexpr int kStride = kSpan + 4;
     __shared__ float turned[kAttentionUnits][kUnitTokens][kStride];
     auto& mine = turned[threadIdx.x / kUnitLanes];
-    sync_warp();
+    sync_wave();
 #pragma unroll
     for (int n = 0; n < 8; ++n) {
       const int tile = n / 4, i = n % 4;
       mine[lane_.sum_token(i)][tile * kUnitRows + lane_.sum_row(i)] = scores[tile].lane[i];
     }
-    sync_warp();
+    sync_wave();
     to_operands(&mine[lane_.token()][lane_.depth()], weights);
   }
 
   const Attention& a_;
   const T *keys_, *values_;
   const UnitLane lane_;
-  const int64_t row_, head_, first_;
+  const int capacity_;
   UnitTokens queries_[kSteps][2];
   CacheOperand<T> key_[2][kSteps], value_[kTiles];
   UnitSums sums_[kTiles] = {};
-  int64_t limit_[kSumTokens];
+  int limit_[kSumTokens];
   float most_[kSumTokens], total_[kSumTokens];
 };
 
@@ -244,16 +243,17 @@ template <typename T, int kDim>
 __global__ void __launch_bounds__(kAttentionThreads) attend_newest(Attention a) {
   constexpr int kRecord = kDim + 2;
   __shared__ float parts[kAttentionUnits][kUnitTokens][kRecord];
-  start_next();
+  let_next_start();
   wait_for_previous();
   const int64_t split = blockIdx.x, kv_head = blockIdx.y % a.nkv, tile = blockIdx.y / a.nkv;
-  const int64_t sequence = blockIdx.z, unit = threadIdx.x / kUnitLanes, first = tile * kUnitTokens;
+  const int64_t sequence = blockIdx.z, first = tile * kUnitTokens;
+  const int unit = static_cast<int>(threadIdx.x) / kUnitLanes;
   const int64_t left = a.group() - first, heads = left < kUnitTokens ? left : kUnitTokens;
   const Span span = span_of(a.context(0), split, a.splits);
-  constexpr int64_t kStride = kAttentionUnits * kSpan;
+  constexpr int kStride = kAttentionUnits * kSpan;
+  const int begin = static_cast<int>(span.begin), end = static_cast<int>(span.end);
   UnitAttention<T, kDim> mine(a, sequence, kv_head, first);
-  mine.attend(span.begin + unit * kSpan, span.end, kStride,
-              (span.end - span.begin + kStride - 1) / kStride);
+  mine.attend(begin + unit * kSpan, end, kStride, (end - begin + kStride - 1) / kStride);
   mine.results([&](int query, int element, float sum, float most, float total) {
     float* part = parts[unit][query];
     part[2 + element] = sum;
@@ -292,14 +292,14 @@ __global__ void __launch_bounds__(kAttentionThreads) attend_newest(Attention a) 
 // Prefill: the warps of a block have tiles of queries that follow one another.
 template <typename T, int kDim>
 __global__ void __launch_bounds__(kAttentionThreads) attend_all(Attention a) {
-  start_next();
+  let_next_start();
   wait_for_previous();
   // Later blocks of queries see more and start first.
   const int64_t block = gridDim.x - 1 - blockIdx.x, kv_head = blockIdx.y, sequence = blockIdx.z;
   const int64_t queries = a.tokens * a.group(), in_block = kAttentionUnits * kUnitTokens;
   const int64_t first = block * in_block + threadIdx.x / kUnitLanes * kUnitTokens;
   const int64_t last = (block + 1) * in_block < queries ? (block + 1) * in_block : queries;
-  const int64_t context = a.context((last - 1) / a.group());
+  const int context = static_cast<int>(a.context((last - 1) / a.group()));
   UnitAttention<T, kDim> mine(a, sequence, kv_head, first);
   mine.attend(0, context, kSpan, (context + kSpan - 1) / kSpan);
   mine.results([&](int query, int element, float sum, float, float total) {
@@ -319,11 +319,11 @@ void launch_dim(const Attention& a, const Site& site) {
     const int64_t in_block = kAttentionUnits * kUnitTokens;
     const int64_t blocks = (a.tokens * group + in_block - 1) / in_block;
     const dim3 grid(size(blocks), size(a.nkv), size(a.sequences));
-    return launch(attend_all<T, kDim>, Grid{grid, kAttentionThreads}, site, a);
+    return launch_overlapped(attend_all<T, kDim>, Grid{grid, kAttentionThreads}, site, a);
   }
   const int64_t tiles = (group + kUnitTokens - 1) / kUnitTokens;
   const dim3 grid(size(a.splits), size(a.nkv * tiles), size(a.sequences));
-  launch(attend_newest<T, kDim>, Grid{grid, kAttentionThreads}, site, a);
+  launch_overlapped(attend_newest<T, kDim>, Grid{grid, kAttentionThreads}, site, a);
 }
 
 // False where the head is no whole steps.

@@ -16,7 +16,7 @@ namespace {
 
 __global__ void combine(const float* z, const float* weights, const int32_t* slot_of_pair, float* x,
                         int64_t rows, int64_t width, int64_t k) {
-  start_next();
+  let_next_start();
   wait_for_previous();
   grid_stride<1>(rows * width, [=](int64_t i, auto) {
     const int64_t row = i / width, column = i - row * width;
@@ -31,7 +31,7 @@ __global__ void combine(const float* z, const float* weights, const int32_t* slo
 const Registrar registrar("combine/f32", [](const Args& args, const Site& site) {
   const int64_t rows = args.n[0], width = args.n[1], k = args.n[2];
   const ExpertPlan plan(args.buffer[2].data, args.n[3], rows * k);
-  launch(combine, Grid{site.blocks(rows * width), kBlock}, site, pointer<float>(args, 0),
+  launch_overlapped(combine, Grid{site.blocks(rows * width), kBlock}, site, pointer<float>(args, 0),
          pointer<float>(args, 1), plan.slot_of_pair, pointer<float>(args, 3), rows, width, k);
 });
 

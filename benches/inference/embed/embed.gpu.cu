@@ -26,7 +26,7 @@ __device__ float element_of(const void* table, int64_t row, int64_t width, int64
 template <typename T>
 __global__ void embed(const void* table, const int32_t* tokens, float* x, int64_t rows,
                       int64_t width, int64_t vocabulary) {
-  start_next();
+  let_next_start();
   wait_for_previous();
   grid_stride<1>(rows * width, [=](int64_t i, auto) {
     // A token that is none must not read beyond the table.
@@ -39,7 +39,7 @@ __global__ void embed(const void* table, const int32_t* tokens, float* x, int64_
 template <typename T>
 void launch_embed(const Args& args, const Site& site) {
   const int64_t rows = args.n[0], width = args.n[1];
-  launch(embed<T>, Grid{site.blocks(rows * width), kBlock}, site, pointer<void>(args, 0),
+  launch_overlapped(embed<T>, Grid{site.blocks(rows * width), kBlock}, site, pointer<void>(args, 0),
          pointer<int32_t>(args, 1), pointer<float>(args, 2), rows, width, args.n[2]);
 }
 

@@ -73,23 +73,23 @@ void launch_dots(const Blocks& blocks, const Site& site) {
   constexpr int kWidth = kVectorElements<T>;
   const Grid grid = blocks.of(kRows, kMostDotThreads / 2);
   if (blocks.e.k % kWidth == 0) {
-    return launch(expert_dots<T, kRows, kTokens, kWidth>, grid, site, blocks.e);
+    return launch_overlapped(expert_dots<T, kRows, kTokens, kWidth>, grid, site, blocks.e);
   }
-  launch(expert_dots<T, kRows, kTokens, 1>, grid, site, blocks.e);
+  launch_overlapped(expert_dots<T, kRows, kTokens, 1>, grid, site, blocks.e);
 }
 
 template <typename T>
 void launch_units(const Blocks& blocks, int64_t pairs, const Site& site) {
   if (!whole_chunks<T>(blocks.e.k)) {
     const Grid grid = blocks.of(kUnitRows, kUnitThreads);
-    return launch(expert_units<T, 1, 16, false>, grid, site, blocks.e);
+    return launch_overlapped(expert_units<T, 1, 16, false>, grid, site, blocks.e);
   }
   const Grid grid = blocks.of(2 * kUnitRows, kUnitThreads);
   // With some tokens for each expert on average.
   if (pairs > 8 * blocks.most_touched) {
-    return launch(expert_units<T, 2, 32, true>, grid, site, blocks.e);
+    return launch_overlapped(expert_units<T, 2, 32, true>, grid, site, blocks.e);
   }
-  launch(expert_units<T, 2, 8, true>, grid, site, blocks.e);
+  launch_overlapped(expert_units<T, 2, 8, true>, grid, site, blocks.e);
 }
 
 template <typename T>

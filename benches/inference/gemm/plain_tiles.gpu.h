@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kPlainThreads) plain_tiles(Matmul m) {
   constexpr int kOwn = 4;  // rows and tokens of a thread
   // A column more, so that what is stored by columns goes to all banks.
   __shared__ float w[kPlainDepth][kPlainTile + 1], x[kPlainDepth][kPlainTile + 1];
-  start_next();
+  let_next_start();
   wait_for_previous();
   const int64_t first_row = int64_t{blockIdx.x} * kPlainTile;
   const int64_t first_token = int64_t{blockIdx.y} * kPlainTile;

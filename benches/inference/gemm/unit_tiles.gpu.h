@@ -221,7 +221,7 @@ template <typename T, int kTokenTiles, bool kWhole>
 __global__ void __launch_bounds__(kTileThreads) unit_tiles(Matmul m) {
   using Tiles = UnitTiles<T, kTokenTiles, kWhole>;
   __shared__ typename Tiles::Stage stages[2];
-  start_next();
+  let_next_start();
   Tiles tiles(m, int64_t{blockIdx.x} * kTileRows, int64_t{blockIdx.y} * Tiles::kTokens);
   const int64_t steps = (m.k + kUnitDepth - 1) / kUnitDepth;
   tiles.load_weights(0);

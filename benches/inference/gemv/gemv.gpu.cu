@@ -49,7 +49,7 @@ void gemv_by_dots(const Matmul& m, const Site& site) {
 
 template <typename Q, int kRows, bool kAligned>
 __global__ void __launch_bounds__(kIntegerThreads, 2) integers(Matmul m) {
-  MEMBOUND_SHARED(memory);
+  MEMBOUND_DYNAMIC_SHARED(unsigned char, memory);
   rows_by_integers<Q, kRows, kAligned>(m, blockIdx.x, gridDim.x, memory);
 }
 

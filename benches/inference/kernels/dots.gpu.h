@@ -110,28 +110,31 @@ class Dots {
   uint32_t words_[kUnroll][kRows][4];
 };
 
-// Sums of all threads to the outputs of a block's rows and tokens. The whole block calls it.
+// Sums of all threads to the outputs of a block's rows and tokens, through shared memory: up to 32
+// threads add up each. The whole block calls it.
 template <int kRows, int kTokens>
 __device__ void write_dots(const Matmul& m, int64_t first_row, int64_t first_token,
                            const float (&sums)[kTokens][kRows]) {
-  constexpr int kMostWarps = kMostDotThreads / 32;
-  __shared__ float parts[kMostWarps][kTokens * kRows];
-  const int warps = (blockDim.x + kWarp - 1) / kWarp, warp = threadIdx.x / kWarp;
+  constexpr int kSums = kTokens * kRows;
+  __shared__ float parts[kSums][kMostDotThreads];
+  const int thread = threadIdx.x, threads = blockDim.x;
 #pragma unroll
   for (int t = 0; t < kTokens; ++t) {
 #pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-      const float sum = sum_over_warp(sums[t][r]);
-      if (threadIdx.x % kWarp == 0) parts[warp][t * kRows + r] = sum;
-    }
+    for (int r = 0; r < kRows; ++r) parts[t * kRows + r][thread] = sums[t][r];
   }
   __syncthreads();
-  if (threadIdx.x < kTokens * kRows) {
-    const int64_t token = first_token + threadIdx.x / kRows;
-    const int64_t row = first_row + threadIdx.x % kRows;
-    float sum = 0;
-    for (int i = 0; i < warps; ++i) sum += parts[i][threadIdx.x];
-    if (token < m.tokens && row < m.n) m.output(token, row, sum);
+  int adders = 32;
+  while (adders * kSums > threads) adders /= 2;
+  const int output = thread / adders;
+  float sum = 0;
+  if (output < kSums) {
+    for (int i = thread % adders; i < threads; i += adders) sum += parts[output][i];
+  }
+  sum = join_group<Sum>(sum, adders);
+  const int64_t token = first_token + output / kRows, row = first_row + output % kRows;
+  if (thread % adders == 0 && output < kSums && token < m.tokens && row < m.n) {
+    m.output(token, row, sum);
   }
   __syncthreads();
 }
@@ -139,7 +142,7 @@ __device__ void write_dots(const Matmul& m, int64_t first_row, int64_t first_tok
 // Rows [first_row, first_row + kRows) with all tokens.
 template <typename T, int kRows, int kTokens, int kWidth>
 __device__ void rows_by_dots(const Matmul& m, int64_t first_row) {
-  start_next();
+  let_next_start();
   Dots<T, kRows, kTokens, kWidth> dots(m, first_row);
   dots.begin();
   wait_for_previous();

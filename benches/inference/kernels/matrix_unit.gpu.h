@@ -147,7 +147,7 @@ __device__ inline void split_f16(const uint32_t* halves, uint32_t (*parts)[kUnit
 // Byte i of a word as a float, less `offset`: an exponent beside the byte makes it 2^23 + byte.
 __device__ inline float byte_of(uint32_t word, int i, float offset) {
 #if defined(__CUDA_ARCH__)
-  return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7440u + i)) - (8388608.0f + offset);
+  return bits_as<float>(__byte_perm(word, 0x4b000000u, 0x7440u + i)) - (8388608.0f + offset);
 #else
   return static_cast<float>(word >> 8 * i & 255u) - offset;
 #endif

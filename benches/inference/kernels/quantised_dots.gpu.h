@@ -5,7 +5,7 @@
 //
 // In f32 a weight of q4_0 would take three instructions, and an H200 that reads as fast as it can
 // has three and a half to spend; so it takes about one and a quarter. A block rounds the token once
-// and keeps it in shared memory, while the first weights are on their way; warps then take rows,
+// and keeps it in shared memory, while the first weights are on their way; waves then take rows,
 // and the next weights are asked for before the last ones are used.
 #pragma once
 
@@ -83,9 +83,7 @@ class IntegerToken {
       if (i < k / 4) v = load<4>(x + 4 * i);
       float largest = 0;
       for (int j = 0; j < 4; ++j) largest = fmaxf(largest, fabsf(v[j]));
-      for (int lanes = 1; lanes < 8; lanes *= 2) {
-        largest = fmaxf(largest, shuffle_xor(largest, lanes));
-      }
+      largest = join_group<Max>(largest, 8);
       const float inverse = largest > 0 ? kMost / largest : 0.0f;
       uint32_t first = 0, second = 0;
       int sum = 0;
@@ -96,7 +94,7 @@ class IntegerToken {
         second |= (static_cast<uint32_t>(whole - upper * 128) & 255u) << 8 * j;
         sum += whole;
       }
-      for (int lanes = 1; lanes < 4; lanes *= 2) sum += shuffle_xor(sum, lanes);
+      sum = join_group<Sum>(sum, 4);
       if (i >= k / 4) continue;
       const int64_t vector = vectors_.vector_of(i / 4);
       const int half = vectors_.half_of(i / 4);
@@ -130,11 +128,11 @@ struct IntegerBatch {
   uint32_t words[kUnroll][kRows][4];
   uint16_t scales[kUnroll][kRows][kHalves];
 
-  // Vectors from `vector` on, kWarp apart, of rows from `first` on.
+  // Vectors from `vector` on, wave_size() apart, of rows from `first` on.
   __device__ void load(const Matmul& m, int64_t first, int64_t vector) {
     const Vectors<Q> vectors = {m.k / kScaleBlock};
 #pragma unroll
-    for (int u = 0; u < kUnroll; ++u, vector += kWarp) {
+    for (int u = 0; u < kUnroll; ++u, vector += wave_size()) {
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
         const int64_t row = first + r < m.n ? first + r : m.n - 1;
@@ -171,7 +169,7 @@ __device__ void add_integers(const IntegerBatch<Q, kRows, kAligned>& batch,
                              float (&sums)[kRows]) {
   constexpr int kHalves = Vectors<Q>::kHalves;
 #pragma unroll
-  for (int u = 0; u < batch.kUnroll; ++u, vector += kWarp) {
+  for (int u = 0; u < batch.kUnroll; ++u, vector += wave_size()) {
     if (vector >= count) continue;
 #pragma unroll
     for (int h = 0; h < kHalves; ++h) {
@@ -195,20 +193,20 @@ __device__ void add_integers(const IntegerBatch<Q, kRows, kAligned>& batch,
   }
 }
 
-// The rows of block `block` of `blocks`, kRows to a warp and pass, with the only token. `memory`:
+// The rows of block `block` of `blocks`, kRows to a wave and pass, with the only token. `memory`:
 // IntegerToken's bytes of shared memory.
 template <typename Q, int kRows, bool kAligned>
 __device__ void rows_by_integers(const Matmul& m, int64_t block, int64_t blocks, void* memory) {
-  start_next();
+  let_next_start();
   const int64_t count = Vectors<Q>{m.k / kScaleBlock}.count();
-  const int warps = blockDim.x / kWarp, warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  const int64_t rows = int64_t{warps} * kRows;  // of a block and pass
+  const int wave = threadIdx.x / wave_size(), lane = threadIdx.x % wave_size();
+  const int64_t rows = int64_t{blockDim.x} / wave_size() * kRows;  // of a block and pass
   const int64_t passes = (m.n - block * rows + blocks * rows - 1) / (blocks * rows);
   using Batch = IntegerBatch<Q, kRows, kAligned>;
-  const int64_t width = int64_t{kWarp} * Batch::kUnroll;
+  const int64_t width = int64_t{wave_size()} * Batch::kUnroll;
   const int64_t batches = (count + width - 1) / width;
   const auto first_row = [&](int64_t pass) {
-    return (pass * blocks + block) * rows + warp * kRows;
+    return (pass * blocks + block) * rows + wave * kRows;
   };
   Batch now, next;
   now.load(m, first_row(0), lane);
@@ -225,7 +223,7 @@ __device__ void rows_by_integers(const Matmul& m, int64_t block, int64_t blocks,
     if (last) {
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
-        const float sum = sum_over_warp(sums[r]);
+        const float sum = join_group<Sum>(sums[r], wave_size());
         const int64_t row = first_row(pass) + r;
         if (lane == 0 && row < m.n) m.output(0, row, sum);
         sums[r] = 0;

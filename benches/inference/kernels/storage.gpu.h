@@ -6,21 +6,10 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "benches/inference/kernels/interim.gpu.h"
-#if defined(__CUDACC__)
-#include <cuda_fp16.h>
-#elif !defined(__HIP_DEVICE_COMPILE__)
-#include "benches/inference/kernels/half.h"
-#endif
+#include "backends/gpu/block.h"
+#include "backends/gpu/numbers.h"
 
 namespace membound::gpu {
-
-struct Bf16 {
-  uint16_t bits;
-};
-struct F16 {
-  uint16_t bits;
-};
 
 // Rows of quantised weights (benches/model/quantised.h): unsigned elements less kOffset times an
 // f16 scale for each block of 32, all scales of a row behind its elements.
@@ -46,32 +35,6 @@ __host__ __device__ constexpr int64_t row_bytes(int64_t k) {
   }
 }
 
-__device__ inline float widen(float value) { return value; }
-__device__ inline float widen(Bf16 value) { return __uint_as_float(uint32_t{value.bits} << 16); }
-__device__ inline float widen(F16 value) {
-#if defined(__CUDACC__)
-  return __half2float(__ushort_as_half(value.bits));
-#elif defined(__HIP_DEVICE_COMPILE__)
-  return static_cast<float>(__builtin_bit_cast(_Float16, value.bits));
-#else
-  return cpu::widen(cpu::Half{value.bits});
-#endif
-}
-
-// To nearest, ties to even.
-__device__ inline void narrow(float value, float* out) { *out = value; }
-__device__ inline void narrow(float value, F16* out) {
-#if defined(__CUDACC__)
-  out->bits = __half_as_ushort(__float2half_rn(value));
-#elif defined(__HIP_DEVICE_COMPILE__)
-  out->bits = __builtin_bit_cast(uint16_t, static_cast<_Float16>(value));
-#else
-  cpu::Half half;
-  cpu::narrow(value, &half);
-  out->bits = half.bits;
-#endif
-}
-
 // Two floats to a word of bf16, `low` in its lower half.
 __device__ inline uint32_t pack_bf16(float low, float high) {
 #if defined(__CUDA_ARCH__)
@@ -79,29 +42,21 @@ __device__ inline uint32_t pack_bf16(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
   return packed;
 #else
-  const auto rounded = [](float value) {
-    const uint32_t bits = __float_as_uint(value);
-    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-    return nan ? bits | 0x400000u : bits + 0x7fffu + (bits >> 16 & 1u);
-  };
-  return rounded(low) >> 16 | (rounded(high) & 0xffff0000u);
+  return narrow<Bf16>(low).bits | uint32_t{narrow<Bf16>(high).bits} << 16;
 #endif
-}
-__device__ inline void narrow(float value, Bf16* out) {
-  out->bits = static_cast<uint16_t>(pack_bf16(value, 0.0f));
 }
 
 // The upper halves of two floats: bf16 of those that it holds exactly.
 __device__ inline uint32_t upper_halves(float low, float high) {
 #if defined(__CUDA_ARCH__)
-  return __byte_perm(__float_as_uint(low), __float_as_uint(high), 0x7632);
+  return __byte_perm(bits_as<uint32_t>(low), bits_as<uint32_t>(high), 0x7632);
 #else
-  return __float_as_uint(low) >> 16 | (__float_as_uint(high) & 0xffff0000u);
+  return bits_as<uint32_t>(low) >> 16 | (bits_as<uint32_t>(high) & 0xffff0000u);
 #endif
 }
 
-__device__ inline float lower_bf16(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ inline float upper_bf16(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
+__device__ inline float lower_bf16(uint32_t pair) { return bits_as<float>(pair << 16); }
+__device__ inline float upper_bf16(uint32_t pair) { return bits_as<float>(pair & 0xffff0000u); }
 
 // Elements that 16 bytes hold.
 template <typename T>
@@ -111,7 +66,7 @@ inline constexpr int kVectorElements = 16 / static_cast<int>(sizeof(T));
 template <typename T>
 __device__ float element(const uint32_t* words, int i) {
   if constexpr (sizeof(T) == 4) {
-    return __uint_as_float(words[i]);
+    return bits_as<float>(words[i]);
   } else if constexpr (std::is_same_v<T, Bf16>) {
     return i % 2 == 0 ? lower_bf16(words[i / 2]) : upper_bf16(words[i / 2]);
   } else {

@@ -309,7 +309,7 @@ __device__ void rows_by_units(const Matmul& m, int64_t first_row) {
   constexpr int kTokenTiles = kTokens < kUnitTokens ? 1 : kTokens / kUnitTokens;
   using Whole = std::conditional_t<kQuantised<T>, QuantisedChunk<T>, PlainChunk<T>>;
   using Chunk = std::conditional_t<kWhole, Whole, OddChunk<T>>;
-  start_next();
+  let_next_start();
   UnitRows<Chunk, T, kTiles, kTokenTiles, activation_parts<T>(kTokens)> rows(m, first_row);
   rows.begin();
   wait_for_previous();

@@ -11,7 +11,7 @@
 // Fewest bytes: 4 * width weights; flops: 4 * rows * width. Latency is all: a block has one row, or
 // a part of it where rows are few, and then sums up the whole row itself, as that is less than to
 // wait for others.
-#include "benches/inference/kernels/blocks.gpu.h"
+#include "benches/inference/kernels/storage.gpu.h"
 
 namespace membound::gpu {
 namespace {
@@ -27,7 +27,8 @@ struct Norm {
 
 template <int kWidth>
 __global__ void __launch_bounds__(kThreads) rmsnorm(Norm norm) {
-  start_next();
+  __shared__ float slots[kThreads / 32];
+  let_next_start();
   const int64_t begin = blockIdx.y * norm.part;
   const int64_t end = begin + norm.part < norm.width ? begin + norm.part : norm.width;
   wait_for_previous();
@@ -37,7 +38,7 @@ __global__ void __launch_bounds__(kThreads) rmsnorm(Norm norm) {
     const auto v = load<kWidth>(x + i);
     for (int j = 0; j < kWidth; ++j) sum += v[j] * v[j];
   }
-  const float squares = sum_over_block<kThreads>(sum);
+  const float squares = join_block<Sum>(sum, slots);
   const float scale = 1.0f / sqrtf(squares / static_cast<float>(norm.width) + norm.epsilon);
   float* y = norm.y + blockIdx.x * norm.width;
   for (int64_t i = begin + threadIdx.x * kWidth; i < end; i += kThreads * kWidth) {
@@ -59,7 +60,7 @@ const Registrar registrar("rmsnorm/f32", [](const Args& args, const Site& site) 
                      static_cast<float>(args.scalar[0])};
   const Grid grid = {dim3(static_cast<uint32_t>(rows), split ? static_cast<uint32_t>(parts) : 1),
                      kThreads};
-  launch(width % 4 == 0 ? rmsnorm<4> : rmsnorm<1>, grid, site, norm);
+  launch_overlapped(width % 4 == 0 ? rmsnorm<4> : rmsnorm<1>, grid, site, norm);
 });
 
 }  // namespace

@@ -20,7 +20,7 @@
 // Fewest bytes: B * t * 2 * nkv * d written to the cache, norms read; flops: 3 * B * t * (nq + nkv)
 // * d, with norms 7. A block has one head of a row, a thread a pair: latency is all there is.
 #include "benches/inference/attention/kv_cache.gpu.h"
-#include "benches/inference/kernels/blocks.gpu.h"
+#include "benches/inference/kernels/storage.gpu.h"
 
 namespace membound::gpu {
 namespace {
@@ -50,22 +50,23 @@ __device__ void rotate(int64_t position, float frequency, float& a, float& b) {
 
 // The factor that norms a head; the whole block calls it.
 __device__ float norm_scale(const float* x, int64_t d, float epsilon) {
+  __shared__ float slots[kThreads / 32];
   float sum = 0;
   for (int64_t i = threadIdx.x; i < d; i += kThreads) sum += x[i] * x[i];
-  return 1.0f / sqrtf(sum_over_block<kThreads>(sum) / static_cast<float>(d) + epsilon);
+  return 1.0f / sqrtf(join_block<Sum>(sum, slots) / static_cast<float>(d) + epsilon);
 }
 
 template <typename T>
 __device__ void append_values(const Heads& h, const float* x, int64_t base, int64_t position) {
   auto* values = static_cast<T*>(h.values) + base;
   for (int64_t i = threadIdx.x; i < h.d; i += kThreads) {
-    narrow(x[i], values + value_index(position, i, h.d));
+    values[value_index(position, i, h.d)] = narrow<T>(x[i]);
   }
 }
 
 template <typename T>
 __global__ void __launch_bounds__(kThreads) rope_append(Heads h) {
-  start_next();
+  let_next_start();
   wait_for_previous();
   const int64_t row = blockIdx.x, head = blockIdx.y, half = h.d / 2;
   const int64_t position = h.state->position + row % h.tokens - (h.tokens - 1);
@@ -87,8 +88,8 @@ __global__ void __launch_bounds__(kThreads) rope_append(Heads h) {
       x[i + half] = b;
     } else {
       auto* keys = static_cast<T*>(h.keys) + base;
-      narrow(a, keys + key_index(position, i, h.d));
-      narrow(b, keys + key_index(position, i + half, h.d));
+      keys[key_index(position, i, h.d)] = narrow<T>(a);
+      keys[key_index(position, i + half, h.d)] = narrow<T>(b);
     }
   }
 }
@@ -104,7 +105,7 @@ void launch_rope(const Args& args, const Site& site) {
                    static_cast<float>(args.scalar[1])};
   const dim3 blocks(static_cast<uint32_t>(args.n[0] * h.tokens),
                     static_cast<uint32_t>(h.nq + 2 * h.nkv));
-  launch(rope_append<T>, Grid{blocks, kThreads}, site, h);
+  launch_overlapped(rope_append<T>, Grid{blocks, kThreads}, site, h);
 }
 
 const Registrar bf16("rope_append/bf16", launch_rope<Bf16>);

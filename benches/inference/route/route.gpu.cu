@@ -14,7 +14,7 @@
 // whose place is the number of those before it: a look at each, and nobody waits. The last block
 // sorts.
 #include "benches/inference/experts/plan.h"
-#include "benches/inference/kernels/blocks.gpu.h"
+#include "benches/inference/kernels/storage.gpu.h"
 
 namespace membound::gpu {
 namespace {
@@ -33,7 +33,7 @@ struct Routing {
 
 // The experts of one row; `shared` has room for its logits.
 __device__ void choose(const Routing& r, int64_t row, float* shared) {
-  __shared__ float largest[kMostChosen];
+  __shared__ float largest[kMostChosen], slots[kThreads / 32];
   for (int64_t e = threadIdx.x; e < r.experts; e += kThreads) {
     shared[e] = r.logits[row * r.experts + e];
   }
@@ -54,7 +54,7 @@ __device__ void choose(const Routing& r, int64_t row, float* shared) {
   for (int64_t i = threadIdx.x; i < (r.renormalise ? r.k : r.experts); i += kThreads) {
     sum += expf(counted[i] - largest[0]);
   }
-  sum = sum_over_block<kThreads>(sum);
+  sum = join_block<Sum>(sum, slots);
   for (int64_t i = threadIdx.x; i < r.k; i += kThreads) {
     r.weights[row * r.k + i] = expf(largest[i] - largest[0]) / sum;
   }
@@ -94,8 +94,8 @@ __device__ void sort(const Routing& r, int32_t* count, int32_t* next) {
 }
 
 __global__ void __launch_bounds__(kThreads) route(Routing r) {
-  MEMBOUND_SHARED(memory);
-  start_next();
+  MEMBOUND_DYNAMIC_SHARED(unsigned char, memory);
+  let_next_start();
   wait_for_previous();
   choose(r, blockIdx.x, reinterpret_cast<float*>(memory));
   if (!last_to_arrive(r.plan.arrived, r.rows)) return;
@@ -115,7 +115,7 @@ const Registrar registrar("route/f32", [](const Args& args, const Site& site) {
                      k,
                      args.n[3] != 0};
   const Grid grid = {static_cast<uint32_t>(rows), kThreads, static_cast<uint32_t>(8 * experts)};
-  launch(route, grid, site, r);
+  launch_overlapped(route, grid, site, r);
 });
 
 }  // namespace
