@@ -44,8 +44,10 @@ void launch(void (*kernel)(Parameters...), const Grid& grid, const Site& site, G
                      static_cast<Parameters>(given)...);
 #else
   ask_for_shared(kernel, grid);
-  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, site.stream> > >(
+  // clang-format off
+  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, site.stream>>>(
       static_cast<Parameters>(given)...);
+  // clang-format on
 #endif
 }
 
