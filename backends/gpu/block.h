@@ -22,8 +22,12 @@ namespace membound::gpu {
 
 inline constexpr int kMostThreads = 1024;  // of a block
 
-// Threads whose values are exchanged by shuffles.
+// Threads whose values are exchanged by shuffles: known to the compiler, which divides by it.
+#if defined(MEMBOUND_GPU_EMULATED) || !defined(__CUDACC__)
 __device__ inline int wave_size() { return warpSize; }
+#else
+__device__ constexpr int wave_size() { return 32; }
+#endif
 
 // What threads of a wave wrote to shared memory is there for all of them.
 __device__ inline void sync_wave() {
