@@ -32,14 +32,16 @@ __device__ float join_rows(float value) {
   return value;
 }
 
-// 16 bytes of a row of the cache for each load, as bf16 operands; f16 are two.
-template <typename T>
+// 16 bytes of a row of the cache for each load, as bf16 operands; f16 are two. kOnce: no other warp
+// will want them.
+template <typename T, bool kOnce>
 struct CacheOperand {
   static constexpr int kParts = std::is_same_v<T, F16> ? 2 : 1;
   uint32_t words[kUnitLoads][kUnitWords];
 
   __device__ void load(int i, const T* from) {
-    const auto vector = load_once<4>(reinterpret_cast<const uint32_t*>(from));
+    const auto* at = reinterpret_cast<const uint32_t*>(from);
+    const auto vector = kOnce ? load_once(at) : gpu::load<4>(at);
 #pragma unroll
     for (int j = 0; j < kUnitWords; ++j) words[i][j] = vector[j];
   }
@@ -78,7 +80,7 @@ __device__ inline void to_operands(const float* values, UnitTokens (&parts)[2]) 
 
 // A tile of the queries that share a kv head: number j is of token j / group of its sequence and
 // query head j % group of the kv head's.
-template <typename T, int kDim>
+template <typename T, int kDim, bool kOnce>
 class UnitAttention {
  public:
   __device__ UnitAttention(const Attention& a, int64_t sequence, int64_t kv_head, int64_t first)
@@ -232,7 +234,7 @@ class UnitAttention {
   const UnitLane lane_;
   const int capacity_;
   UnitTokens queries_[kSteps][2];
-  CacheOperand<T> key_[2][kSteps], value_[kTiles];
+  CacheOperand<T, kOnce> key_[2][kSteps], value_[kTiles];
   UnitSums sums_[kTiles] = {};
   int limit_[kSumTokens];
   float most_[kSumTokens], total_[kSumTokens];
@@ -252,7 +254,7 @@ __global__ void __launch_bounds__(kAttentionThreads) attend_newest(Attention a) 
   const Span span = span_of(a.context(0), split, a.splits);
   constexpr int kStride = kAttentionUnits * kSpan;
   const int begin = static_cast<int>(span.begin), end = static_cast<int>(span.end);
-  UnitAttention<T, kDim> mine(a, sequence, kv_head, first);
+  UnitAttention<T, kDim, true> mine(a, sequence, kv_head, first);
   mine.attend(begin + unit * kSpan, end, kStride, (end - begin + kStride - 1) / kStride);
   mine.results([&](int query, int element, float sum, float most, float total) {
     float* part = parts[unit][query];
@@ -300,7 +302,7 @@ __global__ void __launch_bounds__(kAttentionThreads) attend_all(Attention a) {
   const int64_t first = block * in_block + threadIdx.x / kUnitLanes * kUnitTokens;
   const int64_t last = (block + 1) * in_block < queries ? (block + 1) * in_block : queries;
   const int context = static_cast<int>(a.context((last - 1) / a.group()));
-  UnitAttention<T, kDim> mine(a, sequence, kv_head, first);
+  UnitAttention<T, kDim, false> mine(a, sequence, kv_head, first);
   mine.attend(0, context, kSpan, (context + kSpan - 1) / kSpan);
   mine.results([&](int query, int element, float sum, float, float total) {
     const int64_t j = first + query;
