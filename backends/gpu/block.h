@@ -95,8 +95,8 @@ __device__ T join_block(T value, T* slots) {
   return result;
 }
 
-// True for the block that is the last of `count` to have written what came before. `arrived` is zero
-// before, and after the last.
+// True for the block that is the last of `count` to have written what came before. `arrived` is
+// zero before, and after the last.
 __device__ inline bool last_to_arrive(int32_t* arrived, int64_t count) {
   __shared__ bool last;
   __threadfence();

@@ -36,15 +36,15 @@ template <bool kHalf>
 void launch_pairs(const Args& args, const Site& site) {
   const int64_t n = args.n[0];
   const auto move = static_cast<uint32_t>(std::ilogb(args.scalar[0])) << (kHalf ? 10 : 7);
-  launch(fill_pairs<kHalf>, {site.blocks((n + 1) / 2)}, site,
-         pointer<uint16_t>(args, 0), seed_of(args), move, n);
+  launch(fill_pairs<kHalf>, {site.blocks((n + 1) / 2)}, site, pointer<uint16_t>(args, 0),
+         seed_of(args), move, n);
 }
 
 const Registrar bf16("fill/bf16", launch_pairs<false>);
 const Registrar f16("fill/f16", launch_pairs<true>);
 const Registrar f32("fill/f32", [](const Args& args, const Site& site) {
-  launch(fill_f32, {site.blocks(args.n[0])}, site, pointer<float>(args, 0),
-         seed_of(args), static_cast<float>(args.scalar[0]), args.n[0]);
+  launch(fill_f32, {site.blocks(args.n[0])}, site, pointer<float>(args, 0), seed_of(args),
+         static_cast<float>(args.scalar[0]), args.n[0]);
 });
 
 }  // namespace

@@ -27,7 +27,8 @@ __global__ void fill_quantised(uint8_t* out, int64_t rows, int64_t blocks, uint3
     const uint32_t place = start + static_cast<uint32_t>(at);
     const uint32_t random = mix(place ^ seed ^ (is_scale ? 0x5bd1e995u : 0u));
     if (is_scale) {
-      to[0] = static_cast<uint16_t>((random & 0x83ffu) | static_cast<uint32_t>(exponent + 14) << 10);
+      to[0] =
+          static_cast<uint16_t>((random & 0x83ffu) | static_cast<uint32_t>(exponent + 14) << 10);
     } else {
       to[0] = static_cast<uint16_t>(random);
       to[1] = static_cast<uint16_t>(random >> 16);
@@ -40,8 +41,8 @@ void fill(const Args& args, const Site& site) {
   const int64_t rows = args.n[0], blocks = args.n[1] / kScaleBlock;
   // Elements are 74 (q8_0) and 4.6 (q4_0) in root mean square.
   const int exponent = std::ilogb(args.scalar[0]) - (Q::kOffset == Q8::kOffset ? 7 : 3);
-  launch(fill_quantised<Q>, {site.blocks(rows * blocks * 8)}, site,
-         pointer<uint8_t>(args, 0), rows, blocks, mix(static_cast<uint32_t>(args.n[2])), exponent);
+  launch(fill_quantised<Q>, {site.blocks(rows * blocks * 8)}, site, pointer<uint8_t>(args, 0), rows,
+         blocks, mix(static_cast<uint32_t>(args.n[2])), exponent);
 }
 
 const Registrar q8_0("fill/q8_0", fill<Q8>);

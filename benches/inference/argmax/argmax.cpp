@@ -15,13 +15,12 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   prepared.buffers.push_back(random_floats(device, rows * width, 51));
   prepared.buffers.push_back(device.alloc(rows * 4));
   prepared.buffers.push_back(device.alloc(argmax_scratch_bytes(rows)));
-  const Launch launch{
-      .kernel = device.need_kernel("argmax/f32"),
-      .args = {.buffer = {{prepared.buffers[0].data()},
-                          {prepared.buffers[1].data()},
-                          {prepared.buffers[2].data()}},
-               .n = {rows, width}},
-      .depends = -1};
+  const Launch launch{.kernel = device.need_kernel("argmax/f32"),
+                      .args = {.buffer = {{prepared.buffers[0].data()},
+                                          {prepared.buffers[1].data()},
+                                          {prepared.buffers[2].data()}},
+                               .n = {rows, width}},
+                      .depends = -1};
   prepared.launches = {launch};
   prepared.check = [&device, launch, rows, width] {
     const auto x = device.to_host<float>(launch.args.buffer[0].data, rows * width);

@@ -71,9 +71,8 @@ const Registrar registrar("argmax/f32", [](const Args& args, const Site& site) {
   const Rows rows = {pointer<float>(args, 0), pointer<int32_t>(args, 1),
                      reinterpret_cast<int32_t*>(scratch),
                      reinterpret_cast<ArgmaxPart*>(scratch + argmax_counter_bytes(count)), width};
-  const int64_t parts =
-      std::min({kArgmaxParts, (width + 4 * kThreads - 1) / (4 * kThreads),
-                std::max<int64_t>(1, 2 * site.compute_units / count)});
+  const int64_t parts = std::min({kArgmaxParts, (width + 4 * kThreads - 1) / (4 * kThreads),
+                                  std::max<int64_t>(1, 2 * site.compute_units / count)});
   const dim3 blocks(static_cast<uint32_t>(parts), static_cast<uint32_t>(count));
   launch_overlapped(argmax, Grid{blocks, kThreads}, site, rows);
 });

@@ -13,8 +13,8 @@
 //
 // Fewest bytes: B * context * 2 * nkv * d of the cache; flops: 4 * nq * d for each pair of a row
 // and a position. The softmax is online: the maximum so far is subtracted, and what was summed
-// before is rescaled when it grows. Caches of 16 bits go through matrix units (unit_attention.gpu.h)
-// where the head is whole steps of them, else this file's plain loops.
+// before is rescaled when it grows. Caches of 16 bits go through matrix units
+// (unit_attention.gpu.h) where the head is whole steps of them, else this file's plain loops.
 #include "benches/inference/attention/unit_attention.gpu.h"
 
 namespace membound::gpu {

@@ -6,8 +6,8 @@
 
 namespace membound::gpu {
 
-// Per sequence and kv head K is [capacity][d]. V is [capacity / 16][d][16]: values of an element lie
-// together over 16 positions, so that both products find 16 bytes in the order in which matrix
+// Per sequence and kv head K is [capacity][d]. V is [capacity / 16][d][16]: values of an element
+// lie together over 16 positions, so that both products find 16 bytes in the order in which matrix
 // units add, and a context is still one stream.
 inline constexpr int kCacheBlock = 16;  // positions, which capacities are multiples of
 

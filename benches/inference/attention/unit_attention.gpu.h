@@ -32,6 +32,21 @@ __device__ float join_rows(float value) {
   return value;
 }
 
+// 16 bytes that leave the L1 to others. Unlike load_once() of what a launch before may have written
+// while this one waited for it.
+__device__ inline Vector<uint32_t, 4> load_past_l1(const uint32_t* source) {
+#if defined(__CUDA_ARCH__)
+  Vector<uint32_t, 4> v;
+  asm volatile("ld.global.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
+               : "l"(source)
+               : "memory");
+  return v;
+#else
+  return load_once(source);
+#endif
+}
+
 // 16 bytes of a row of the cache for each load, as bf16 operands; f16 are two. kOnce: no other warp
 // will want them.
 template <typename T, bool kOnce>
@@ -41,7 +56,7 @@ struct CacheOperand {
 
   __device__ void load(int i, const T* from) {
     const auto* at = reinterpret_cast<const uint32_t*>(from);
-    const auto vector = kOnce ? load_once(at) : gpu::load<4>(at);
+    const auto vector = kOnce ? load_past_l1(at) : gpu::load<4>(at);
 #pragma unroll
     for (int j = 0; j < kUnitWords; ++j) words[i][j] = vector[j];
   }

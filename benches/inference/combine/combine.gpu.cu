@@ -32,7 +32,8 @@ const Registrar registrar("combine/f32", [](const Args& args, const Site& site) 
   const int64_t rows = args.n[0], width = args.n[1], k = args.n[2];
   const ExpertPlan plan(args.buffer[2].data, args.n[3], rows * k);
   launch_overlapped(combine, Grid{site.blocks(rows * width), kBlock}, site, pointer<float>(args, 0),
-         pointer<float>(args, 1), plan.slot_of_pair, pointer<float>(args, 3), rows, width, k);
+                    pointer<float>(args, 1), plan.slot_of_pair, pointer<float>(args, 3), rows,
+                    width, k);
 });
 
 }  // namespace

@@ -40,7 +40,7 @@ template <typename T>
 void launch_embed(const Args& args, const Site& site) {
   const int64_t rows = args.n[0], width = args.n[1];
   launch_overlapped(embed<T>, Grid{site.blocks(rows * width), kBlock}, site, pointer<void>(args, 0),
-         pointer<int32_t>(args, 1), pointer<float>(args, 2), rows, width, args.n[2]);
+                    pointer<int32_t>(args, 1), pointer<float>(args, 2), rows, width, args.n[2]);
 }
 
 const Registrar bf16("embed/bf16", launch_embed<Bf16>);

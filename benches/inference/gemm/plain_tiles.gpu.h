@@ -26,8 +26,7 @@ __global__ void __launch_bounds__(kPlainThreads) plain_tiles(Matmul m) {
       const int at = i / kPlainDepth, depth = i % kPlainDepth;
       const bool inside = k + depth < m.k;
       const int64_t r = first_row + at, t = first_token + at;
-      w[depth][at] =
-          inside && r < m.n ? static_cast<const float*>(m.w)[r * m.k + k + depth] : 0.0f;
+      w[depth][at] = inside && r < m.n ? static_cast<const float*>(m.w)[r * m.k + k + depth] : 0.0f;
       x[depth][at] = inside && t < m.tokens ? m.input(t)[k + depth] : 0.0f;
     }
     __syncthreads();

@@ -193,8 +193,8 @@ class UnitTiles {
 
   __device__ static int piece(int i) { return static_cast<int>(threadIdx.x) + i * kTileThreads; }
 
-  // Where piece `at` of row or token `row` lies, so that neither those of 8 rows nor all of two rows
-  // meet in a bank.
+  // Where piece `at` of row or token `row` lies, so that neither those of 8 rows nor all of two
+  // rows meet in a bank.
   __device__ static int place(int row, int at) { return row * kPieces + (at ^ (row >> 1 & 3)); }
 
   __device__ static void write(uint32_t (*stage)[kUnitWords], int piece,

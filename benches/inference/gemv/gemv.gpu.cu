@@ -38,12 +38,13 @@ void launch_dots(const Matmul& m, const Site& site) {
   launch(dots<T, kRows, kTokens, 1>, grid, site, m);
 }
 
-// With few rows a block has two of them, so that each compute unit has some blocks.
+// With few rows a block has two of them, so that each compute unit gets many blocks and all end
+// together.
 template <typename T>
 void gemv_by_dots(const Matmul& m, const Site& site) {
   if (m.tokens > 2) return launch_dots<T, 2, 8>(m, site);
   if (m.tokens > 1) return launch_dots<T, 4, 2>(m, site);
-  if (m.n < 12 * site.compute_units) return launch_dots<T, 2, 1>(m, site);
+  if (m.n < 32 * site.compute_units) return launch_dots<T, 2, 1>(m, site);
   launch_dots<T, 4, 1>(m, site);
 }
 

@@ -33,9 +33,7 @@ inline constexpr int kUnitLoads = 64 / kUnitLanes;  // rows of weights that a la
 struct UnitLane {
   int lane;
 
-  __device__ int row(int load) const {
-    return kUnitLanes == 32 ? lane / 4 + 8 * load : lane % 16;
-  }
+  __device__ int row(int load) const { return kUnitLanes == 32 ? lane / 4 + 8 * load : lane % 16; }
   __device__ int depth() const { return 8 * (kUnitLanes == 32 ? lane % 4 : lane / 16); }
   __device__ int token() const { return kUnitLanes == 32 ? lane / 4 : lane % 16; }
   // Of sum i of four.
@@ -105,8 +103,8 @@ __device__ inline void multiply(const UnitWeights& w, const UnitTokens& x, UnitS
       for (int load = 0; load < kUnitLoads; ++load) {
         if (from.row(load) != me.sum_row(i)) continue;
         // The lane with the same k of my sum's token.
-        const int token = kUnitLanes == 32 ? me.sum_token(i) * 4 + other % 4
-                                           : me.sum_token(i) + other / 16 * 16;
+        const int token =
+            kUnitLanes == 32 ? me.sum_token(i) * 4 + other % 4 : me.sum_token(i) + other / 16 * 16;
         const uint32_t* a = all_weights[unit][other].words[load];
         const uint32_t* b = all_tokens[unit][token].words;
         for (int j = 0; j < kUnitWords; ++j) {

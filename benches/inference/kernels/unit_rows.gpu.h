@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A block takes some rows of weights with up to 32 tokens at a time on matrix units. Weights go from memory
-// to the units' registers; the block's warps take turns along k, so that even few rows fill the
-// device, and meet at the end. Activations come from the caches in f32 and are cut into one or two
-// bf16; two leave an error of 2^-17. Quantised elements are whole numbers, which bf16 holds, and a
-// step is a block of them: its sums times the scale are added up in f32.
+// A block takes some rows of weights with up to 32 tokens at a time on matrix units. Weights go
+// from memory to the units' registers; the block's warps take turns along k, so that even few rows
+// fill the device, and meet at the end. Activations come from the caches in f32 and are cut into
+// one or two bf16; two leave an error of 2^-17. Quantised elements are whole numbers, which bf16
+// holds, and a step is a block of them: its sums times the scale are added up in f32.
 //
 // What matters is that activations, which each block reads, are less than its weights, and 16-byte
 // loads in flight: a thread has the next 64 to 128 bytes of weights under way as it uses the last.
@@ -32,8 +32,7 @@ struct PlainChunk {
           static_cast<const T*>(m.w) + row * m.k + chunk * kSteps * kUnitDepth + lane.depth();
 #pragma unroll
       for (int s = 0; s < kSteps; ++s) {
-        const auto vector =
-            load_once<4>(reinterpret_cast<const uint32_t*>(from + s * kUnitDepth));
+        const auto vector = load_once<4>(reinterpret_cast<const uint32_t*>(from + s * kUnitDepth));
 #pragma unroll
         for (int j = 0; j < 4; ++j) words[i][s][j] = vector[j];
       }

@@ -55,8 +55,13 @@ const Registrar registrar("rmsnorm/f32", [](const Args& args, const Site& site) 
   constexpr int64_t kPart = kThreads * 4;
   const int64_t parts = (width + kPart - 1) / kPart;
   const bool split = rows * parts <= site.compute_units;
-  const Norm norm = {pointer<float>(args, 0), pointer<float>(args, 1), pointer<float>(args, 2),
-                     width, args.n[2], args.n[3], split ? kPart : width,
+  const Norm norm = {pointer<float>(args, 0),
+                     pointer<float>(args, 1),
+                     pointer<float>(args, 2),
+                     width,
+                     args.n[2],
+                     args.n[3],
+                     split ? kPart : width,
                      static_cast<float>(args.scalar[0])};
   const Grid grid = {dim3(static_cast<uint32_t>(rows), split ? static_cast<uint32_t>(parts) : 1),
                      kThreads};

@@ -96,12 +96,18 @@ __global__ void __launch_bounds__(kThreads) rope_append(Heads h) {
 
 template <typename T>
 void launch_rope(const Args& args, const Site& site) {
-  const Heads h = {pointer<float>(args, 0),     args.buffer[1].data,
-                   args.buffer[2].data,         pointer<StepState>(args, 3),
-                   pointer<float>(args, 4),     pointer<float>(args, 5),
-                   pointer<float>(args, 6),     args.n[1],
-                   args.n[2],                   args.n[3],
-                   args.n[4],                   args.n[5],
+  const Heads h = {pointer<float>(args, 0),
+                   args.buffer[1].data,
+                   args.buffer[2].data,
+                   pointer<StepState>(args, 3),
+                   pointer<float>(args, 4),
+                   pointer<float>(args, 5),
+                   pointer<float>(args, 6),
+                   args.n[1],
+                   args.n[2],
+                   args.n[3],
+                   args.n[4],
+                   args.n[5],
                    static_cast<float>(args.scalar[1])};
   const dim3 blocks(static_cast<uint32_t>(args.n[0] * h.tokens),
                     static_cast<uint32_t>(h.nq + 2 * h.nkv));

@@ -10,9 +10,9 @@
 //   }
 //   sort the pairs of token and expert by expert; count the experts that have any;
 //
-// Fewest bytes: none but activations; flops: 2 * rows * E. A block has a row and a thread an expert,
-// whose place is the number of those before it: a look at each, and nobody waits. The last block
-// sorts.
+// Fewest bytes: none but activations; flops: 2 * rows * E. A block has a row and a thread an
+// expert, whose place is the number of those before it: a look at each, and nobody waits. The last
+// block sorts.
 #include "benches/inference/experts/plan.h"
 #include "benches/inference/kernels/storage.gpu.h"
 

@@ -31,8 +31,9 @@ __global__ void silu_mul(const float* x, float* out, int64_t rows, int64_t width
 
 const Registrar registrar("silu_mul/f32", [](const Args& args, const Site& site) {
   const int64_t rows = args.n[0], width = args.n[1], vector = width % 4 == 0 ? 4 : 1;
-  launch_overlapped(vector == 4 ? silu_mul<4> : silu_mul<1>, Grid{site.blocks(rows * width / vector), kBlock},
-         site, pointer<float>(args, 0), pointer<float>(args, 1), rows, width);
+  launch_overlapped(vector == 4 ? silu_mul<4> : silu_mul<1>,
+                    Grid{site.blocks(rows * width / vector), kBlock}, site, pointer<float>(args, 0),
+                    pointer<float>(args, 1), rows, width);
 });
 
 }  // namespace
