@@ -52,7 +52,8 @@ __global__ void __launch_bounds__(kMostDotThreads) expert_dots(Experts e) {
 }
 
 template <typename T, int kTiles, int kTokens, bool kWhole>
-__global__ void __launch_bounds__(kUnitThreads) expert_units(Experts e) {
+__global__ void __launch_bounds__(kUnitThreads, unit_blocks(kTiles, kTokens))
+    expert_units(Experts e) {
   wait_for_previous();
   const Matmul m = matmul_of<T>(e, blockIdx.y);
   const int64_t first_row = int64_t{blockIdx.x} * kTiles * kUnitRows;
@@ -84,11 +85,12 @@ void launch_units(const Blocks& blocks, int64_t pairs, const Site& site) {
     const Grid grid = blocks.of(kUnitRows, kUnitThreads);
     return launch_overlapped(expert_units<T, 1, 16, false>, grid, site, blocks.e);
   }
-  const Grid grid = blocks.of(2 * kUnitRows, kUnitThreads);
   // With some tokens for each expert on average.
   if (pairs > 8 * blocks.most_touched) {
-    return launch_overlapped(expert_units<T, 2, 32, true>, grid, site, blocks.e);
+    const Grid grid = blocks.of(kUnitRows, kUnitThreads);
+    return launch_overlapped(expert_units<T, 1, 32, true>, grid, site, blocks.e);
   }
+  const Grid grid = blocks.of(2 * kUnitRows, kUnitThreads);
   launch_overlapped(expert_units<T, 2, 8, true>, grid, site, blocks.e);
 }
 

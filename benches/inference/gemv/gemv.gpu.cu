@@ -64,7 +64,7 @@ void launch_integers(const Matmul& m, const Site& site) {
 }
 
 template <typename T, int kTiles, int kTokens, bool kWhole>
-__global__ void __launch_bounds__(kUnitThreads) units(Matmul m) {
+__global__ void __launch_bounds__(kUnitThreads, unit_blocks(kTiles, kTokens)) units(Matmul m) {
   rows_by_units<T, kTiles, kTokens, kWhole>(m, int64_t{blockIdx.x} * kTiles * kUnitRows);
 }
 
@@ -82,8 +82,10 @@ void gemv_by_units(const Matmul& m, const Site& site) {
   }
   const bool few_rows = m.n < 64 * site.compute_units;
   if (m.tokens <= 8) {
+    // Two tiles of q8_0 need more registers than there are for two blocks.
+    constexpr int kMany = std::is_same_v<T, Q8> ? 1 : 2;
     if (few_rows) return launch_units<T, 1, 8, true>(m, site);
-    return launch_units<T, 2, 8, true>(m, site);
+    return launch_units<T, kMany, 8, true>(m, site);
   }
   if (m.tokens <= 16) {
     if (few_rows) return launch_units<T, 1, 16, true>(m, site);

@@ -318,6 +318,9 @@ __device__ void rows_by_units(const Matmul& m, int64_t first_row) {
   }
 }
 
+// Blocks an SM, which bound a thread's registers: more where a block has less in flight.
+constexpr int unit_blocks(int tiles, int tokens) { return tiles * tokens <= 16 ? 2 : 1; }
+
 // Whether rows of k elements are whole chunks, and their vectors where loads want them.
 template <typename T>
 bool whole_chunks(int64_t k) {
