@@ -192,12 +192,11 @@ class UnitRows {
     }
     UnitSums sums[kTiles][kTokenTiles] = {};
     for (int64_t i = 0; i * kTurns < chunks(); ++i) {
-      const bool mine = turn(i) < chunks();
       Chunk now[kTiles];
 #pragma unroll
       for (int tile = 0; tile < kTiles; ++tile) now[tile] = next_[tile];
       if (turn(i + 1) < chunks()) fetch(next_, turn(i + 1));
-      use(now, mine ? turn(i) : chunks(), x, sums);
+      use(now, turn(i), x, sums);
     }
     write(first, sums);
   }
