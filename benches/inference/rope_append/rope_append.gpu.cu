@@ -38,9 +38,8 @@ struct Heads {
 
 // f32 would lose the angle at position 100000: it is reduced to one turn in f64 first.
 __device__ void rotate(int64_t position, float frequency, float& a, float& b) {
-  constexpr double kHalfTurn = 3.141592653589793238463;
-  const double turns =
-      static_cast<double>(position) * static_cast<double>(frequency) / (2 * kHalfTurn);
+  constexpr double kTurns = 0.159154943091895335769;  // of a radian
+  const double turns = static_cast<double>(position) * static_cast<double>(frequency) * kTurns;
   float s, c;
   sincospif(static_cast<float>(2 * (turns - floor(turns + 0.5))), &s, &c);
   const float x = a;
