@@ -82,8 +82,8 @@ void gemv_by_units(const Matmul& m, const Site& site) {
   }
   const bool few_rows = m.n < 64 * site.compute_units;
   if (m.tokens <= 8) {
-    // Two tiles of q8_0 need more registers than there are for two blocks.
-    constexpr int kMany = std::is_same_v<T, Q8> ? 1 : 2;
+    // Of the others two tiles need more registers than there are for two blocks.
+    constexpr int kMany = std::is_same_v<T, Bf16> || std::is_same_v<T, Q4> ? 2 : 1;
     if (few_rows) return launch_units<T, 1, 8, true>(m, site);
     return launch_units<T, kMany, 8, true>(m, site);
   }
