@@ -86,6 +86,7 @@ void device_info(int32_t device, DeviceInfo* out, Status* status) {
     write_text(out->name, properties.name);
     write_text(out->architecture, architecture(properties));
     write_text(out->details, details_of(device).dump());
+    out->emulated = kEmulated ? 1 : 0;
     out->compute_units = properties.multiProcessorCount;
     out->memory_domains = 1;
     out->llc_bytes = properties.l2CacheSize;
@@ -141,7 +142,8 @@ const char* architectures() {
   static const std::string text = [] {
     json object = json::object();
     std::istringstream names(MEMBOUND_GPU_ARCHITECTURES);
-    for (std::string name; std::getline(names, name, ',');) object[name] = "compiled";
+    for (std::string name; std::getline(names, name, ',');)
+      object[name] = kEmulated ? "emulated" : "compiled";
     return object.dump();
   }();
   return text.c_str();
@@ -173,7 +175,10 @@ Site site_of(int32_t device) {
   return {.stream = nullptr,
           .compute_units = attribute(cudaDevAttrMultiProcessorCount, device),
           .threads_per_unit = attribute(cudaDevAttrMaxThreadsPerMultiProcessor, device),
-          .warp_size = attribute(cudaDevAttrWarpSize, device)};
+          .warp_size = attribute(cudaDevAttrWarpSize, device),
+          .shared_bytes = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+          .early_start = can_start_early(device),
+          .blocks_run_in_turn = kEmulated};
 }
 
 }  // namespace membound::gpu

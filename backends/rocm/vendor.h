@@ -10,6 +10,7 @@
 #define cudaDevAttrClockRate hipDeviceAttributeClockRate
 #define cudaDevAttrEccEnabled hipDeviceAttributeEccEnabled
 #define cudaDevAttrGlobalMemoryBusWidth hipDeviceAttributeMemoryBusWidth
+#define cudaDevAttrMaxSharedMemoryPerBlockOptin hipDeviceAttributeMaxSharedMemoryPerBlock
 #define cudaDevAttrMaxSharedMemoryPerMultiprocessor \
   hipDeviceAttributeMaxSharedMemoryPerMultiprocessor
 #define cudaDevAttrMaxThreadsPerMultiProcessor hipDeviceAttributeMaxThreadsPerMultiProcessor
@@ -66,6 +67,8 @@
 namespace membound::gpu {
 
 inline constexpr const char* kVendor = "rocm";
+inline constexpr bool kEmulated = false;
+inline constexpr bool kHasGraphs = true;
 inline constexpr double kEventTickSeconds = 1e-6;  // HIP documents none; its unit of reports
 
 // Before any other call. HIP loads kernels when it is asked to launch them, also while capturing.
@@ -82,6 +85,9 @@ inline std::string why_no_device(hipError_t error) {
   if (error == hipErrorNoDevice) return "ROCm shows no AMD GPU here" + code;
   return std::string("ROCm does not start: ") + hipGetErrorString(error) + code;
 }
+
+// Grid::early_start: HIP has nothing like it.
+inline bool can_start_early(int) { return false; }
 
 // Graphs go to the device when they are instantiated.
 inline void upload(hipGraphExec_t, hipStream_t) {}

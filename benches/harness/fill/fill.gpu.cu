@@ -35,13 +35,13 @@ uint32_t seed_of(const Args& args) { return mix(static_cast<uint32_t>(args.n[1])
 const Registrar bf16("fill/bf16", [](const Args& args, const Site& site) {
   const int64_t n = args.n[0];
   const auto move = static_cast<uint32_t>(std::ilogb(args.scalar[0])) << 7;
-  fill_bf16<<<site.blocks((n + 1) / 2), kBlock, 0, site.stream>>>(pointer<uint16_t>(args, 0),
-                                                                  seed_of(args), move, n);
+  launch(fill_bf16, {.blocks = site.blocks((n + 1) / 2)}, site, pointer<uint16_t>(args, 0),
+         seed_of(args), move, n);
 });
 
 const Registrar f32("fill/f32", [](const Args& args, const Site& site) {
-  fill_f32<<<site.blocks(args.n[0]), kBlock, 0, site.stream>>>(
-      pointer<float>(args, 0), seed_of(args), static_cast<float>(args.scalar[0]), args.n[0]);
+  launch(fill_f32, {.blocks = site.blocks(args.n[0])}, site, pointer<float>(args, 0), seed_of(args),
+         args.scalar[0], args.n[0]);
 });
 
 }  // namespace
