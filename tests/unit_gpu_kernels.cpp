@@ -43,9 +43,9 @@ class GpuKernels : public ::testing::Test {
   std::optional<Device> device_;
 };
 
-TEST_F(GpuKernels, SumsOfPartsOfAWave) {
+TEST_F(GpuKernels, SumsOfGroups) {
   for (const int64_t width : {2, 4, 8, 16, 32}) {
-    const auto sums = values("test/wave_sum", 3, 192, width);
+    const auto sums = values("test/group_sum", 3, 192, width);
     for (size_t i = 0; i < sums.size(); ++i) {
       const auto first = static_cast<int64_t>(i % 192) / width * width + 1;
       ASSERT_EQ(sums[i], width * (2 * first + width - 1) / 2) << "width " << width << ", " << i;
@@ -66,11 +66,11 @@ TEST_F(GpuKernels, ReductionsOfABlock) {
   }
 }
 
-TEST_F(GpuKernels, ShufflesStayWithinTheirGroup) {
-  for (const int64_t width : {8, 32}) {
-    const auto seen = values("test/shuffle", 2, 128, 5, width);
+TEST_F(GpuKernels, ShufflesSwapNeighbours) {
+  for (const int64_t mask : {1, 2, 4, 8, 16}) {
+    const auto seen = values("test/shuffle_xor", 2, 128, mask, 2 * mask);
     for (size_t i = 0; i < seen.size(); ++i) {
-      ASSERT_EQ(seen[i], static_cast<int64_t>(i % 128) / width * width + 5) << width << ", " << i;
+      ASSERT_EQ(seen[i], static_cast<int64_t>(i % 128) ^ mask) << mask << ", " << i;
     }
   }
 }
@@ -155,15 +155,15 @@ TEST_F(GpuKernels, FloatsAreRoundedToTheNearest) {
   }
 }
 
-TEST_F(GpuKernels, StreamingAccessMovesWhatOrdinaryAccessDoes) {
-  constexpr int64_t kCount = 8 * 1000 + 3;
-  std::vector<float> values(kCount);
-  for (int64_t i = 0; i < kCount; ++i) values[i] = static_cast<float>(i);
+TEST_F(GpuKernels, WhatIsMovedOnceArrives) {
+  constexpr int64_t kCount = 4 * 1001;
+  std::vector<uint32_t> values(kCount);
+  for (int64_t i = 0; i < kCount; ++i) values[i] = static_cast<uint32_t>(i);
   const Buffer in = device_->alloc(4 * kCount);
   const Buffer out = device_->alloc(4 * kCount);
   device_->copy(in.data(), values.data(), 4 * kCount);
-  run("test/streamed", {.buffer = {{out.data(), 0}, {in.data(), 0}}, .n = {3, 128, kCount}});
-  EXPECT_EQ(device_->to_host<float>(out.data(), kCount), values);
+  run("test/moved_once", {.buffer = {{out.data(), 0}, {in.data(), 0}}, .n = {3, 128, kCount}});
+  EXPECT_EQ(device_->to_host<uint32_t>(out.data(), kCount), values);
 }
 
 }  // namespace

@@ -10,9 +10,19 @@
 namespace membound::gpu {
 
 inline constexpr const char* kVendor = "cuda";
-inline constexpr bool kEmulated = false;
-inline constexpr bool kHasGraphs = true;
 inline constexpr double kEventTickSeconds = 0.5e-6;  // as documented for cudaEventElapsedTime
+inline constexpr bool kEmulated = false;
+
+inline cudaError_t properties_of(int32_t device, cudaDeviceProp* out) {
+  return cudaGetDeviceProperties(out, device);
+}
+
+// Programmatic dependent launch, from compute capability 9 on.
+inline bool launches_overlap(int32_t device) {
+  int major = 0;
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         major >= 9;
+}
 
 // Before any other call. Kernels are loaded at once: the first launch of one would load it
 // otherwise, within a capture or a measured time.
@@ -37,13 +47,6 @@ inline std::string why_no_device(cudaError_t error) {
   }
   if (error == cudaErrorNoDevice) return "the NVIDIA driver shows no device" + code;
   return std::string("the NVIDIA driver does not start: ") + cudaGetErrorString(error) + code;
-}
-
-// Grid::early_start: from compute capability 9.0 on.
-inline bool can_start_early(int device) {
-  int major = 0;
-  (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  return major >= 9;
 }
 
 // Sends the graph to the device, which its first launch would do within the measured time.

@@ -1,59 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a GPU kernel file sees: its arguments, how to launch, loops, and access to memory.
+// What a GPU kernel file sees: its arguments, how it is launched, and access to memory.
 //
-// One source serves CUDA, HIP and, as plain C++, the emulated device, in CUDA's spelling. A kernel
-// file holds __global__ functions and ends with Registrars, which put launchers in the module's
-// table. docs/adding.md has the rules; in short:
-// - launch() and never <<<>>>; grid and block from the Site; no warp size assumed (64 on CDNA);
-// - blocks are one-dimensional, whole waves of 64 wherever threads exchange anything;
-// - static shared memory is `alignas(16) __shared__ float x[64];` of plain types, dynamic
-//   shared memory is dynamic_shared<T>();
-// - where one thread of a block goes through __syncthreads(), all of them do, thread 0 first of
-// all.
+// One source serves CUDA and HIP, in CUDA's spelling, and HIP-CPU, which runs it on a CPU. A kernel
+// file holds __global__ functions and ends with a Registrar, which puts a launcher in the module's
+// table. Kernels take grid and block from the Site and assume no wave size (64 on CDNA). What
+// threads of a block do together is in block.h, other types of numbers in numbers.h.
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 
 #include "backends/gpu/registry.h"
 
 namespace membound::gpu {
 
-// A launch's shape.
-struct Grid {
-  dim3 blocks = 1;
-  uint32_t threads = kBlock;  // in a block
-  uint32_t shared_bytes = 0;  // dynamic
-  // May start while the launch before it drains, where the device can (Hopper). Every thread of the
-  // kernel then calls wait_for_previous() before it touches what that launch wrote or still reads.
-  bool early_start = false;
-};
-
-// 16 bytes as memory instructions know them.
-struct alignas(16) Bits16 {
-  uint32_t word[4];
-};
-
 template <typename T>
 T* pointer(const Args& args, int index) {
   return static_cast<T*>(args.buffer[index].data);
 }
 
-// Loaded and stored by one instruction where it has 16 bytes, by several where it has more.
+// Blocks of a launch, threads of each, and bytes of shared memory beyond those that it declares.
+struct Grid {
+  dim3 blocks;
+  dim3 threads = dim3(kBlock);
+  uint32_t shared_bytes = 0;
+};
+
+// CUDA gives more shared memory than this only to kernels that ask for it.
+template <typename Function>
+void ask_for_shared([[maybe_unused]] Function* kernel, [[maybe_unused]] const Grid& grid) {
+#ifdef __CUDACC__
+  if (grid.shared_bytes <= 48 << 10) return;
+  (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(grid.shared_bytes));
+#endif
+}
+
+// Queues kernel(given...) on the site's stream.
+template <typename... Parameters, typename... Given>
+void launch(void (*kernel)(Parameters...), const Grid& grid, [[maybe_unused]] const Site& site,
+            Given... given) {
+#ifdef MEMBOUND_GPU_EMULATED
+  (void)emulated::launch(kernel, grid.blocks, grid.threads, grid.shared_bytes,
+                         static_cast<Parameters>(given)...);
+#else
+  ask_for_shared(kernel, grid);
+  // clang-format off
+  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, site.stream>>>(
+      static_cast<Parameters>(given)...);
+  // clang-format on
+#endif
+}
+
+// As launch(), and it may begin while the launch before it still runs: the kernel must call
+// wait_for_previous() before it reads what others wrote, or writes what they read.
+template <typename... Parameters, typename... Given>
+void launch_overlapped(void (*kernel)(Parameters...), const Grid& grid, const Site& site,
+                       Given... given) {
+#ifdef __CUDACC__
+  if (site.overlaps) {
+    ask_for_shared(kernel, grid);
+    cudaLaunchAttribute attribute = {};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid.blocks;
+    config.blockDim = grid.threads;
+    config.dynamicSmemBytes = grid.shared_bytes;
+    config.stream = site.stream;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    (void)cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(given)...);
+    return;
+  }
+#endif
+  launch(kernel, grid, site, given...);
+}
+
+// Returns when the launch before has ended and what it wrote can be seen.
+__device__ inline void wait_for_previous() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// Lets a launch_overlapped() that follows begin where blocks of this launch leave room.
+__device__ inline void let_next_start() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Loaded and stored by one instruction where it has 16 bytes.
 template <typename T, int kWidth>
-struct alignas(sizeof(T) * kWidth < 16 ? sizeof(T) * kWidth : 16) Vector {
+struct alignas(sizeof(T) * kWidth) Vector {
   T lane[kWidth];
   __device__ T& operator[](int i) { return lane[i]; }
   __device__ const T& operator[](int i) const { return lane[i]; }
 };
-
-}  // namespace membound::gpu
-
-// Of each vendor: launch(), shuffles, dynamic_shared(), streaming access, f16, early starts.
-#include "intrinsics.h"
-
-namespace membound::gpu {
 
 template <int kWidth, typename T>
 __device__ Vector<std::remove_const_t<T>, kWidth> load(T* source) {
@@ -65,38 +109,35 @@ __device__ void store(T* target, Vector<T, kWidth> value) {
   *reinterpret_cast<Vector<T, kWidth>*>(target) = value;
 }
 
-// As load(), for data that nobody reads again: the caches are not asked to keep them. What is read
-// must not be written by the same kernel. By pieces of 16 bytes, else an ordinary load.
-template <int kWidth, typename T>
-__device__ Vector<std::remove_const_t<T>, kWidth> load_streaming(T* source) {
-  using Value = Vector<std::remove_const_t<T>, kWidth>;
-  if constexpr (sizeof(Value) % sizeof(Bits16) == 0) {
-    constexpr int kPieces = sizeof(Value) / sizeof(Bits16);
-    Bits16 bits[kPieces];
-    for (int i = 0; i < kPieces; ++i) {
-      bits[i] = load_bits_streaming(reinterpret_cast<const Bits16*>(source) + i);
-    }
-    Value value;
-    memcpy(&value, bits, sizeof value);
-    return value;
-  } else {
-    return load<kWidth>(source);
-  }
+// 16 bytes that are used once: they leave the caches to others. Nobody writes them meanwhile.
+__device__ inline Vector<uint32_t, 4> load_once(const void* source) {
+  Vector<uint32_t, 4> v;
+#if defined(__CUDA_ARCH__)
+  asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
+               : "l"(source));
+#elif defined(__HIP_DEVICE_COMPILE__) && !defined(MEMBOUND_GPU_EMULATED)
+  using Words = uint32_t __attribute__((ext_vector_type(4)));
+  const Words words = __builtin_nontemporal_load(static_cast<const Words*>(source));
+  for (int i = 0; i < 4; ++i) v[i] = words[i];
+#else
+  v = load<4>(static_cast<const uint32_t*>(source));
+#endif
+  return v;
 }
 
-// As store(), for data that nobody reads soon.
-template <int kWidth, typename T>
-__device__ void store_streaming(T* target, Vector<T, kWidth> value) {
-  if constexpr (sizeof value % sizeof(Bits16) == 0) {
-    constexpr int kPieces = sizeof value / sizeof(Bits16);
-    Bits16 bits[kPieces];
-    memcpy(bits, &value, sizeof value);
-    for (int i = 0; i < kPieces; ++i) {
-      store_bits_streaming(reinterpret_cast<Bits16*>(target) + i, bits[i]);
-    }
-  } else {
-    store(target, value);
-  }
+__device__ inline void store_once(void* target, Vector<uint32_t, 4> v) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(target), "r"(v[0]), "r"(v[1]),
+               "r"(v[2]), "r"(v[3])
+               : "memory");
+#elif defined(__HIP_DEVICE_COMPILE__) && !defined(MEMBOUND_GPU_EMULATED)
+  using Words = uint32_t __attribute__((ext_vector_type(4)));
+  const Words words = {v[0], v[1], v[2], v[3]};
+  __builtin_nontemporal_store(words, static_cast<Words*>(target));
+#else
+  store(static_cast<uint32_t*>(target), v);
+#endif
 }
 
 // A number of elements, known to the compiler: std::integral_constant's is not for device code.
@@ -105,18 +146,12 @@ struct Width {
   __device__ constexpr operator int() const { return kWidth; }
 };
 
-// Of this thread among all threads of the launch, and how many there are.
-__device__ inline int64_t thread_of_grid() {
-  return int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-}
-__device__ inline int64_t threads_of_grid() { return int64_t{gridDim.x} * blockDim.x; }
-
 // Calls body(i, width) so that the calls of all threads together cover [0, n): `width` is
 // Width<kWidth> but for the tail, where it is Width<1>. Neighbouring threads get neighbours.
 template <int kWidth, typename Body>
 __device__ void grid_stride(int64_t n, Body body) {
-  const int64_t thread = thread_of_grid();
-  const int64_t threads = threads_of_grid();
+  const int64_t thread = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const int64_t threads = int64_t{gridDim.x} * blockDim.x;
   const int64_t vectors = n / kWidth;
   for (int64_t i = thread; i < vectors; i += threads) {
     body(i * kWidth, Width<kWidth>{});
@@ -125,21 +160,4 @@ __device__ void grid_stride(int64_t n, Body body) {
   if (tail < n) body(tail, Width<1>{});
 }
 
-// bf16 is the upper half of a float.
-__device__ inline float bf16_to_float(uint16_t bits) {
-  const uint32_t word = static_cast<uint32_t>(bits) << 16;
-  float value;
-  memcpy(&value, &word, sizeof value);
-  return value;
-}
-
-// Rounds to nearest, ties to even; not for NaN.
-__device__ inline uint16_t float_to_bf16(float value) {
-  uint32_t word;
-  memcpy(&word, &value, sizeof word);
-  return static_cast<uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
-}
-
 }  // namespace membound::gpu
-
-#include "backends/gpu/wave.h"

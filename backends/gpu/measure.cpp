@@ -9,6 +9,7 @@
 #include <map>
 
 #include "backends/gpu/latch.h"
+#include "backends/gpu/replay.h"
 #include "backends/gpu/resources.h"
 
 namespace membound::gpu {
@@ -40,9 +41,6 @@ class Queue {
 
   void activate() const { GPU_CHECK(cudaSetDevice(device_)); }
   void launch(int64_t index, int64_t set) const;
-  void launch_all(const Runs& runs) const;
-  // The last run's launches are stamped one by one where that is asked for.
-  int64_t unstamped_runs() const { return plan_.runs - (stamps_.empty() ? 0 : 1); }
 
   const int32_t device_;
   const Program program_;
@@ -52,9 +50,9 @@ class Queue {
   Event begin_;
   Event end_;
   std::vector<Event> stamps_;  // after each launch of the last run, which is no graph then
-  std::map<Runs, GraphExec> graphs_;
-  std::vector<cudaGraphExec_t> chain_;
-  int64_t first_set_ = 0;
+  int64_t stamped_set_ = 0;
+  std::map<Runs, Replay> replays_;
+  std::vector<const Replay*> chain_;
 };
 
 Queue::Queue(const Placed& placed, const Plan& plan, int64_t stamps)
@@ -75,41 +73,37 @@ void Queue::launch(int64_t index, int64_t set) const {
   check(cudaGetLastError(), kernel->name, __FILE__, __LINE__);
 }
 
-void Queue::launch_all(const Runs& runs) const {
-  for (int64_t r = 0; r < runs.count; ++r) {
-    for (int64_t i = 0; i < program_.count; ++i) launch(i, (runs.first_set + r) % plan_.rotation);
-  }
-}
-
 void Queue::prepare(int64_t first_set) {
   activate();
-  first_set_ = first_set;
-  if (!kHasGraphs) return;
-  const int64_t captured = unstamped_runs();
+  const int64_t captured = plan_.runs - (stamps_.empty() ? 0 : 1);
   const int64_t most = std::max<int64_t>(1, kGraphNodes / std::max<int64_t>(1, program_.count));
-  std::map<Runs, GraphExec> used;
+  std::map<Runs, Replay> used;
   chain_.clear();
   for (int64_t run = 0; run < captured; run += most) {
     const Runs runs{(first_set + run) % plan_.rotation, std::min(most, captured - run)};
-    if (auto known = graphs_.extract(runs)) used.insert(std::move(known));
-    auto& graph = used[runs];
-    if (graph == nullptr) {
-      graph = capture(stream(), [&] { launch_all(runs); });
-    }
-    chain_.push_back(graph.get());
+    if (auto known = replays_.extract(runs)) used.insert(std::move(known));
+    const auto queue_runs = [this, runs] {
+      for (int64_t r = 0; r < runs.count; ++r) {
+        for (int64_t i = 0; i < program_.count; ++i) {
+          launch(i, (runs.first_set + r) % plan_.rotation);
+        }
+      }
+    };
+    if (!used.contains(runs)) used.try_emplace(runs, stream(), queue_runs);
+    chain_.push_back(&used.at(runs));
   }
-  graphs_.swap(used);
+  replays_.swap(used);
+  stamped_set_ = (first_set + captured) % plan_.rotation;
 }
 
 void Queue::start(const Queue& leader) {
   activate();
   if (&leader != this) GPU_CHECK(cudaStreamWaitEvent(stream(), leader.begin_.get(), 0));
   GPU_CHECK(cudaEventRecord(begin_.get(), stream()));
-  if (!kHasGraphs) launch_all({first_set_, unstamped_runs()});
-  for (cudaGraphExec_t graph : chain_) GPU_CHECK(cudaGraphLaunch(graph, stream()));
+  for (const Replay* replay : chain_) replay->launch(stream());
   if (!stamps_.empty()) {
     for (int64_t i = 0; i < program_.count; ++i) {
-      launch(i, (first_set_ + unstamped_runs()) % plan_.rotation);
+      launch(i, stamped_set_);
       if (i < static_cast<int64_t>(stamps_.size())) {
         GPU_CHECK(cudaEventRecord(stamps_[i].get(), stream()));
       }

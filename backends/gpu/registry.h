@@ -16,22 +16,14 @@ inline constexpr uint32_t kBlock = 256;  // threads in a block, unless a kernel 
 // Where a launch goes: a stream of a device, and what shapes the grid there.
 struct Site {
   cudaStream_t stream;
-  int32_t compute_units;     // SMs or CUs that the launch may use
+  int32_t compute_units;     // SMs or CUs
   int32_t threads_per_unit;  // that can be resident
   int32_t warp_size;
-  int32_t shared_bytes;     // that one block can have
-  bool early_start;         // kernels can start while the one before drains (Grid::early_start)
-  bool blocks_run_in_turn;  // emulated: a block waits for no other one
-
-  // Blocks of `block` threads for a grid-stride loop: no more than are resident at once.
-  uint32_t blocks(int64_t threads, uint32_t block = kBlock) const {
-    const int64_t resident = int64_t{compute_units} * std::max(1U, threads_per_unit / block);
-    return static_cast<uint32_t>(std::clamp<int64_t>((threads + block - 1) / block, 1, resident));
-  }
-
-  // Blocks that surely run at the same time, one a unit: for kernels whose blocks wait for others.
-  uint32_t blocks_together() const {
-    return blocks_run_in_turn ? 1 : static_cast<uint32_t>(compute_units);
+  bool overlaps;  // launch_overlapped() has an effect
+  // Blocks of kBlock threads for a grid-stride loop: no more than are resident at once.
+  uint32_t blocks(int64_t threads) const {
+    const int64_t resident = int64_t{compute_units} * (threads_per_unit / kBlock);
+    return static_cast<uint32_t>(std::clamp<int64_t>((threads + kBlock - 1) / kBlock, 1, resident));
   }
 };
 

@@ -1,31 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// What kernel.h and wave.h give to kernels, each helper in a kernel of its own that shows its
-// results; unit_gpu_kernels.cpp has the expectations. Operand 0 is written, one value a thread of
-// the grid; n[0] blocks of n[1] threads.
-#include "backends/gpu/kernel.h"
+// What kernel.h, block.h and numbers.h give to kernels, each helper in a kernel of its own that
+// shows its results; unit_gpu_kernels.cpp has the expectations. Operand 0 is written, one value a
+// thread of the grid; n[0] blocks of n[1] threads.
+#include "backends/gpu/block.h"
+#include "backends/gpu/numbers.h"
 
 namespace membound::gpu {
 namespace {
 
-__global__ void sum_of_wave(int32_t* out, int32_t width) {
-  const int32_t mine = static_cast<int32_t>(threadIdx.x) + 1;
-  out[thread_of_grid()] = wave_sum(mine, width == 0 ? wave_size() : width);
+constexpr int kMostWaves = kMostThreads / 32;
+
+__device__ int64_t this_thread() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+__device__ int waves_of_block() { return static_cast<int>(blockDim.x) / wave_size(); }
+__device__ int wave_of_block() { return static_cast<int>(threadIdx.x) / wave_size(); }
+__device__ bool first_of_wave() { return static_cast<int>(threadIdx.x) % wave_size() == 0; }
+
+__global__ void sum_of_group(int32_t* out, int32_t width) {
+  out[this_thread()] = join_group<Sum>(static_cast<int32_t>(threadIdx.x) + 1, width);
 }
 
 // Threads differ by their squares, so that no other thread's value is the maximum.
 __global__ void max_of_block(int32_t* out) {
+  __shared__ int32_t slots[kMostWaves];
   const auto t = static_cast<int32_t>(threadIdx.x);
-  out[thread_of_grid()] = block_max(1000 * static_cast<int32_t>(blockIdx.x) - (t - 70) * (t - 70));
+  const int32_t mine = 1000 * static_cast<int32_t>(blockIdx.x) - (t - 70) * (t - 70);
+  out[this_thread()] = join_block<Max>(mine, slots);
 }
 
 __global__ void sums_of_block(double* out) {
-  const double first = block_sum(1.0 + threadIdx.x);
-  const double second = block_sum(first + blockIdx.x);  // at once after the first
-  out[thread_of_grid()] = second;
+  __shared__ double slots[kMostWaves];
+  const double first = join_block<Sum>(1.0 + threadIdx.x, slots);
+  const double second = join_block<Sum>(first + blockIdx.x, slots);  // at once after the first
+  out[this_thread()] = second;
 }
 
-__global__ void shuffled(int32_t* out, int32_t source, int32_t width) {
-  out[thread_of_grid()] = shuffle(static_cast<int32_t>(threadIdx.x), source, width);
+__global__ void swapped(int32_t* out, int32_t mask, int32_t width) {
+  out[this_thread()] = shuffle_xor(static_cast<int32_t>(threadIdx.x), mask, width);
 }
 
 // Wave w takes w + 1 rounds of exchange before the block meets, as a block does whose waves have
@@ -33,21 +43,26 @@ __global__ void shuffled(int32_t* out, int32_t source, int32_t width) {
 __global__ void uneven_waves(int32_t* out) {
   __shared__ int32_t of_wave[kMostWaves];
   int32_t total = 0;
-  for (int round = 0; round <= wave_of_block(); ++round) total += wave_sum(int32_t{1});
-  if (lane() == 0) of_wave[wave_of_block()] = total;
+  for (int round = 0; round <= wave_of_block(); ++round) {
+    total += join_group<Sum>(int32_t{1}, wave_size());
+  }
+  if (first_of_wave()) of_wave[wave_of_block()] = total;
   __syncthreads();
   int32_t all = 0;
   for (int i = 0; i < waves_of_block(); ++i) all += of_wave[i] / wave_size();
   __syncthreads();
   // Only the first wave goes on exchanging; the others wait for it.
-  if (wave_of_block() == 0) of_wave[0] = wave_sum(all);
+  if (wave_of_block() == 0) {
+    const int32_t sum = join_group<Sum>(all, wave_size());
+    if (threadIdx.x == 0) of_wave[0] = sum;
+  }
   __syncthreads();
-  out[thread_of_grid()] = of_wave[0] / wave_size();
+  out[this_thread()] = of_wave[0] / wave_size();
 }
 
 // Three turns of a ring through shared memory, each seen by the neighbour only after a barrier.
 __global__ void ring(int32_t* out) {
-  auto* slots = dynamic_shared<int32_t>();
+  MEMBOUND_DYNAMIC_SHARED(int32_t, slots);
   int32_t value = static_cast<int32_t>(threadIdx.x);
   for (int turn = 0; turn < 3; ++turn) {
     slots[threadIdx.x] = value;
@@ -55,7 +70,7 @@ __global__ void ring(int32_t* out) {
     value = slots[(threadIdx.x + 1) % blockDim.x];
     __syncthreads();
   }
-  out[thread_of_grid()] = value;
+  out[this_thread()] = value;
 }
 
 // Whole waves end early; the rest still meet.
@@ -63,33 +78,31 @@ __global__ void early_end(int32_t* out) {
   __shared__ int32_t count;
   if (threadIdx.x == 0) count = 0;
   __syncthreads();
-  out[thread_of_grid()] = -1;
+  out[this_thread()] = -1;
   if (threadIdx.x >= 64) return;
   atomicAdd(&count, 1);
   __syncthreads();
-  out[thread_of_grid()] = count;
+  out[this_thread()] = count;
 }
 
 // Every bit pattern of f16 and bf16 to float and back.
 __global__ void there_and_back(uint16_t* halves, uint16_t* bf16s) {
   grid_stride<1>(1 << 16, [=](int64_t i, auto) {
     const auto bits = static_cast<uint16_t>(i);
-    halves[i] = float_to_half(half_to_float(bits));
-    bf16s[i] = float_to_bf16(bf16_to_float(bits));
+    halves[i] = narrow<F16>(widen(F16{bits})).bits;
+    bf16s[i] = narrow<Bf16>(widen(Bf16{bits})).bits;
   });
 }
 
-// Rounding: floats with the bits of their index.
 __global__ void rounded(uint16_t* halves, uint16_t* bf16s, const float* values, int64_t n) {
   grid_stride<1>(n, [=](int64_t i, auto) {
-    halves[i] = float_to_half(values[i]);
-    bf16s[i] = float_to_bf16(values[i]);
+    halves[i] = narrow<F16>(values[i]).bits;
+    bf16s[i] = narrow<Bf16>(values[i]).bits;
   });
 }
 
-__global__ void streamed(float* out, const float* in, int64_t n) {
-  grid_stride<8>(
-      n, [=](int64_t i, auto width) { store_streaming(out + i, load_streaming<width>(in + i)); });
+__global__ void moved_once(uint32_t* out, const uint32_t* in, int64_t n) {
+  grid_stride<1>(n / 4, [=](int64_t i, auto) { store_once(out + 4 * i, load_once(in + 4 * i)); });
 }
 
 template <typename T = int32_t>
@@ -97,15 +110,15 @@ T* out_of(const Args& args) {
   return pointer<T>(args, 0);
 }
 Grid grid_of(const Args& args, uint32_t shared_bytes = 0) {
-  return {.blocks = static_cast<uint32_t>(args.n[0]),
-          .threads = static_cast<uint32_t>(args.n[1]),
+  return {.blocks = dim3(static_cast<uint32_t>(args.n[0])),
+          .threads = dim3(static_cast<uint32_t>(args.n[1])),
           .shared_bytes = shared_bytes};
 }
 
 const Registrar registrars[] = {
-    {"test/wave_sum",
+    {"test/group_sum",
      [](const Args& args, const Site& site) {
-       launch(sum_of_wave, grid_of(args), site, out_of(args), args.n[2]);
+       launch(sum_of_group, grid_of(args), site, out_of(args), args.n[2]);
      }},
     {"test/block_max",
      [](const Args& args, const Site& site) {
@@ -115,9 +128,9 @@ const Registrar registrars[] = {
      [](const Args& args, const Site& site) {
        launch(sums_of_block, grid_of(args), site, out_of<double>(args));
      }},
-    {"test/shuffle",
+    {"test/shuffle_xor",
      [](const Args& args, const Site& site) {
-       launch(shuffled, grid_of(args), site, out_of(args), args.n[2], args.n[3]);
+       launch(swapped, grid_of(args), site, out_of(args), args.n[2], args.n[3]);
      }},
     {"test/uneven_waves",
      [](const Args& args, const Site& site) {
@@ -141,9 +154,9 @@ const Registrar registrars[] = {
        launch(rounded, grid_of(args), site, pointer<uint16_t>(args, 0), pointer<uint16_t>(args, 1),
               pointer<float>(args, 2), args.n[2]);
      }},
-    {"test/streamed",
+    {"test/moved_once",
      [](const Args& args, const Site& site) {
-       launch(streamed, grid_of(args), site, out_of<float>(args), pointer<float>(args, 1),
+       launch(moved_once, grid_of(args), site, out_of<uint32_t>(args), pointer<uint32_t>(args, 1),
               args.n[2]);
      }},
 };

@@ -46,34 +46,41 @@ def steps(flags: dict[str, str]) -> dict[str, float]:
     }
 
 
+def measurement(name: str, rate: float, okay: bool) -> list[dict[str, object]]:
+    """The lines of one bench."""
+    where = {"bench": name, "device": "cpu:0"}
+    reads = name.startswith(("bandwidth", "inference/decode"))
+    moved = {"bytes_read": SIZE} if reads else {"flops": {"f32": SIZE}}
+    about = {"stage": "ceiling", "work": moved, "check": {"ok": okay}, "footprint_bytes": SIZE}
+    samples = [
+        {"type": "sample", **where, "index": n, "seconds": SIZE / rate * (1 + 0.001 * n)}
+        for n in range(5)
+    ]
+    return [{"type": "bench", **where, **about}, *samples]
+
+
 def main() -> int:
     flags = dict(a[2:].split("=", 1) if "=" in a else (a[2:], "") for a in sys.argv[1:])
     behaviour = os.environ.get("FAKE_STREAMS", "")
     rates = RATES | (GEMM if behaviour == "gemm" and "model" in flags else {})
-    if flags["suite"] == "steps":
+    if flags["suite"] in ("steps", "all"):
         if "truncated" in flags["model"]:
             print(f"membound-bench: error: {flags['model']}: ends early", file=sys.stderr)
             return 3
-        rates = steps(flags)
+        rates = steps(flags) | (RATES if flags["suite"] == "all" else {})
     if "benchmark_list_tests" in flags:
         for name in rates:
             print(f"{name}/cpu:0/iterations:1/repeats:5/manual_time")
         return 0
     wanted = re.compile(flags["benchmark_filter"])
     chosen = [n for n in rates if wanted.search(f"{n}/cpu:0/iterations:1")]
-    assert len(chosen) == 1, f"{flags['benchmark_filter']} matches {chosen}"
+    most = 2 if flags["suite"] == "all" else 1
+    assert 1 <= len(chosen) <= most, f"{flags['benchmark_filter']} matches {chosen}"
     device = {"id": "cpu:0", "compute_units": 2, "llc_bytes": 1_000_000}
     device["details"] = {"transparent_huge_pages": "always [madvise] never"}
     lines = [{"type": "header", "devices": [device], "version": "0"}]
-    where = {"bench": chosen[0], "device": "cpu:0"}
-    reads = chosen[0].startswith(("bandwidth", "inference/decode"))
-    moved = {"bytes_read": SIZE} if reads else {"flops": {"f32": SIZE}}
-    okay = not (behaviour == "wrong" and "triad" in chosen[0])
-    about = {"stage": "ceiling", "work": moved, "check": {"ok": okay}, "footprint_bytes": SIZE}
-    lines.append({"type": "bench", **where, **about})
-    for index in range(5):
-        seconds = SIZE / rates[chosen[0]] * (1 + 0.001 * index)
-        lines.append({"type": "sample", **where, "index": index, "seconds": seconds})
+    for name in chosen:
+        lines += measurement(name, rates[name], okay=not (behaviour == "wrong" and "triad" in name))
     lines.append({"type": "end", "status": "complete", "exit_code": 0})
     with Path(flags["out"]).open("a") as out:
         out.writelines(json.dumps(line) + "\n" for line in lines)

@@ -76,6 +76,10 @@ def test_both_steps_of_each_file_in_tokens_per_second(peers, weights, program):
         assert row["ratio"] == pytest.approx(wanted, rel=0.01)
         # The best of its variants is what ours is held against.
         assert ("mapped" not in row["peer_kernel"]) or work == "prefill"
+        # Beside a decode its processes read 40 GB/s; a token takes 2^28 bytes.
+        for key, rate in (("our_bus_fraction", 20), ("peer_bus_fraction", 16)):
+            wanted = rate * (1 << 28) / 40e9
+            assert row[key] == (pytest.approx(wanted, rel=0.01) if work == "decode" else None)
         assert "flash" not in row["peer_kernel"] or work == "decode"
     assert [peer["version"] for peer in document["peers"]] == ["c0ffee (7)"]
 

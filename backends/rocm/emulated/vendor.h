@@ -19,7 +19,8 @@
 #include <cstring>
 #include <string>
 
-#define MEMBOUND_EMULATED 1
+#define MEMBOUND_GPU_EMULATED
+#define MEMBOUND_GPU_WITHOUT_GRAPHS
 
 // HIP-CPU asks the compiler to make vectors of all threads; that takes minutes with large kernels.
 #undef __global__
@@ -64,12 +65,9 @@ struct cudaDeviceProp {
 
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = std::chrono::steady_clock::time_point*;
-using cudaGraph_t = struct EmulatedGraph*;
-using cudaGraphExec_t = struct EmulatedGraphExec*;
 
 inline constexpr unsigned cudaHostAllocDefault = 0;
 inline constexpr unsigned cudaStreamNonBlocking = 0;
-inline constexpr unsigned cudaStreamCaptureModeRelaxed = 0;
 
 namespace membound::gpu {
 
@@ -86,19 +84,11 @@ inline cudaError_t set_last_error(cudaError_t error) {
   return error;
 }
 
-inline void prepare_runtime() {}
-inline std::string architecture(const cudaDeviceProp&) { return "emulated"; }
-inline std::string why_no_device(cudaError_t) { return ""; }
-inline bool can_start_early(int) { return false; }
-inline void upload(cudaGraphExec_t, cudaStream_t) {}
-// The host's code runs in step with the device's: there is nothing to hold back.
-inline cudaError_t call_host(cudaStream_t, void (*)()) { return cudaSuccess; }
-
 // Small, so that grids and pools are; the sizes that kernels go by are CDNA's.
 inline int attribute_value(cudaDeviceAttr which) {
   switch (which) {
     case cudaDevAttrMultiProcessorCount:
-      return 4;
+      return 2;
     case cudaDevAttrMaxThreadsPerMultiProcessor:
       return 512;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
@@ -110,6 +100,18 @@ inline int attribute_value(cudaDeviceAttr which) {
       return 0;
   }
 }
+
+inline void prepare_runtime() {}
+inline cudaError_t properties_of(int32_t, cudaDeviceProp* out) {
+  *out = {"HIP-CPU (kernels emulated on this machine's CPU)",
+          attribute_value(cudaDevAttrMultiProcessorCount), 256 << 10};
+  return cudaSuccess;
+}
+inline std::string architecture(const cudaDeviceProp&) { return "HIP-CPU (emulated)"; }
+inline std::string why_no_device(cudaError_t) { return ""; }
+inline bool launches_overlap(int32_t) { return false; }
+// The host's code runs in step with the device's: there is nothing to hold back.
+inline cudaError_t call_host(cudaStream_t, void (*)()) { return cudaSuccess; }
 
 }  // namespace membound::gpu
 
@@ -142,11 +144,6 @@ inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int) {
   *value = membound::gpu::attribute_value(which);
-  return cudaSuccess;
-}
-inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int) {
-  *out = {"HIP-CPU on this host", membound::gpu::attribute_value(cudaDevAttrMultiProcessorCount),
-          1 << 20};
   return cudaSuccess;
 }
 inline cudaError_t cudaDeviceGetPCIBusId(char* text, int, int) {
@@ -226,17 +223,9 @@ inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, 
   return cudaSuccess;
 }
 
-// Never called, since kHasGraphs is false; the shared source has them.
-namespace membound::gpu {
-inline constexpr bool kHasGraphs = false;
-}
-inline cudaError_t cudaStreamBeginCapture(cudaStream_t, unsigned) { return cudaErrorNotSupported; }
-inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t*) {
-  return cudaErrorNotSupported;
-}
-inline cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t*, cudaGraph_t, unsigned) {
-  return cudaErrorNotSupported;
-}
-inline cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t) { return cudaErrorNotSupported; }
-inline cudaError_t cudaGraphDestroy(cudaGraph_t) { return cudaSuccess; }
-inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t) { return cudaSuccess; }
+#include "threads.h"
+
+// What HIP-CPU's headers leave out, or make only half.
+inline float __uint_as_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
+inline uint32_t __float_as_uint(float value) { return __builtin_bit_cast(uint32_t, value); }
+#define __syncthreads ::membound::gpu::emulated::sync_block

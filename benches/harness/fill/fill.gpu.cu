@@ -2,7 +2,7 @@
 // The same bits as fill.cpu.cpp; random_bits.h says why they are made like this.
 #include <cmath>
 
-#include "backends/gpu/kernel.h"
+#include "backends/gpu/numbers.h"
 #include "benches/harness/fill/random_bits.h"
 
 namespace membound::gpu {
@@ -26,7 +26,7 @@ __global__ void fill_bf16(uint16_t* out, uint32_t seed, uint32_t move, int64_t n
 __global__ void fill_f32(float* out, uint32_t seed, float scale, int64_t n) {
   grid_stride<1>(n, [=](int64_t i, auto) {
     const uint32_t random = mix(static_cast<uint32_t>(i) ^ seed);
-    out[i] = __uint_as_float(float_bits(random >> 16) << 16 | (random & 0xffffu)) * scale;
+    out[i] = bits_as<float>(float_bits(random >> 16) << 16 | (random & 0xffffu)) * scale;
   });
 }
 
@@ -35,12 +35,12 @@ uint32_t seed_of(const Args& args) { return mix(static_cast<uint32_t>(args.n[1])
 const Registrar bf16("fill/bf16", [](const Args& args, const Site& site) {
   const int64_t n = args.n[0];
   const auto move = static_cast<uint32_t>(std::ilogb(args.scalar[0])) << 7;
-  launch(fill_bf16, {.blocks = site.blocks((n + 1) / 2)}, site, pointer<uint16_t>(args, 0),
-         seed_of(args), move, n);
+  launch(fill_bf16, {site.blocks((n + 1) / 2)}, site, pointer<uint16_t>(args, 0), seed_of(args),
+         move, n);
 });
 
 const Registrar f32("fill/f32", [](const Args& args, const Site& site) {
-  launch(fill_f32, {.blocks = site.blocks(args.n[0])}, site, pointer<float>(args, 0), seed_of(args),
+  launch(fill_f32, {site.blocks(args.n[0])}, site, pointer<float>(args, 0), seed_of(args),
          args.scalar[0], args.n[0]);
 });
 

@@ -61,6 +61,7 @@ class Value:
     best: float | None
     footprint_bytes: int | None = None
     footprint_ok: bool = True
+    bus_rate: float | None = None  # if its bytes came at the cold read rate of the same process
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 """membound-bench as one side: its benches of the same works, each in a process of its own.
 
 A process per bench keeps no more than one pool of arrays in memory, and makes ours as fresh as
-the peer's. Each takes samples that share `seconds`; mean and best are over samples.
+the peer's. Each takes samples that share `seconds`; mean and best are over samples. Those of a
+ceiling are as short as a pass of most peers: the best of few long samples would never be theirs.
 """
 
 import os
@@ -10,6 +11,7 @@ import re
 import statistics
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +24,49 @@ from membound.record import Measurement, Process
 
 SIDE = "membound"
 DEVICE = "cpu:0"
-SAMPLES = 5
-SHORTEST_SAMPLE_SECONDS = 0.02
+SAMPLES = 5  # at least
+SHORTEST_SAMPLE_SECONDS = 0.01
 PROBE = "overhead/launch/none"  # allocates nothing; only its journal's header is wanted
 TIMEOUT_SECONDS = 120.0
 _STREAM = re.compile(
     rf"bandwidth/({'|'.join(WORDS)})/({'|'.join(DTYPES)})/mode:cold/bytes:(\d+)(/store:nt)?"
 )
+READ = work("read", MOVES_DTYPE)
 _FMA = re.compile(rf"compute/fma/({'|'.join(DTYPES)})")
 
 
 class OurLaunch(Launch):
-    """One bench; `extra` are flags without which the program does not have it."""
+    """One bench; `extra` are flags without which the program does not have it.
+
+    With `read` the same process measures that bench too: what the bus allows at that time.
+    """
 
     def __init__(
-        self, kernel: Kernel, folder: Path, extra: tuple[str, ...] = (), samples: int = SAMPLES
+        self,
+        kernel: Kernel,
+        folder: Path,
+        extra: tuple[str, ...] = (),
+        samples: int | None = None,
+        read: str = "",
     ) -> None:
         super().__init__(kernel.side, [kernel])
         if kernel.work.model:
             self.key += f" of {kernel.work.model}"  # two files may hold models of one name
         self._bench, self._folder, self._extra = kernel.name, folder, extra
-        self._samples, self._count = samples, 0
+        self._samples, self._read, self._count = samples, read, 0
 
     def job(self, seconds: float) -> Job:
         self._count += 1
         label = re.sub(r"[^A-Za-z0-9]+", "-", self._bench)
         path = self._folder / f"{label}-{self._count}.jsonl"
-        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / self._samples)
+        samples = self._samples or max(SAMPLES, round(seconds / SHORTEST_SAMPLE_SECONDS))
+        sample_seconds = max(SHORTEST_SAMPLE_SECONDS, seconds / samples)
         command = [
             *_command(self._extra),
-            f"--benchmark_filter={_only(self._bench)}",
+            f"--benchmark_filter={'|'.join(map(_only, filter(None, (self._bench, self._read))))}",
             f"--sample-seconds={sample_seconds:g}",
-            f"--min-samples={self._samples}",
-            f"--max-samples={self._samples}",
+            f"--min-samples={samples}",
+            f"--max-samples={samples}",
             f"--time-cap={max(30.0, 10 * seconds):g}",
             f"--out={path}",
         ]
@@ -69,8 +81,14 @@ class OurLaunch(Launch):
             raise Unreadable(said[0])
         if found.check and not found.check.get("ok"):
             raise Unreadable("its result is wrong")
+        value = _value(found, self.kernels[0].work)
+        reads = [m for m in process.measurements if m.bench == self._read and m.samples]
+        if reads and value.mean:
+            bytes_per_second = _value(reads[0], READ).mean or 0.0
+            bytes_per_unit = found.work.bytes_read / tokens_of(found.bench)
+            value = replace(value, bus_rate=bytes_per_second / bytes_per_unit)
         return Reading(
-            {self._bench: _value(found, self.kernels[0].work)},
+            {self._bench: value},
             version=process.header.get("version"),
         )
 

@@ -38,6 +38,9 @@ class Row:
     statistic: str  # of passes within one process: mean, or best where the peer tells no mean
     best_peer: bool  # of this work
     marks: list[str]
+    # Of a decode: parts of the rate that the cold read of our processes allows, round by round.
+    our_bus_fraction: float | None = None
+    peer_bus_fraction: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,6 +81,7 @@ class Results:
         series = [a for a, _ in pairs], [b for _, b in pairs]
         found, paired = ratios.ratio_of_medians(*series), ratios.median_of_ratios(*series)
         marks = self._marks(our_kernel, peer_kernel, ours, peers, statistic, len(both))
+        bus = [ours[i].bus_rate for i in both]
         return Row(
             work=compared.name,
             dtype=compared.dtype,
@@ -97,6 +101,8 @@ class Results:
             statistic=statistic,
             best_peer=False,
             marks=marks,
+            our_bus_fraction=_fraction(series[0], bus),
+            peer_bus_fraction=_fraction(series[1], bus),
         )
 
     def _side(self, compared: Work, side: str) -> dict[Kernel, dict[int, Value]]:
@@ -157,6 +163,11 @@ def _rate(value: Value, statistic: str) -> float:
     return (value.mean if statistic == "mean" else value.best) or value.best or value.mean or 0.0
 
 
+def _fraction(rates: Sequence[float], bus: Sequence[float | None]) -> float | None:
+    found = [rate / most for rate, most in zip(rates, bus, strict=True) if most]
+    return statistics.median(found) if found else None
+
+
 def _best(side: dict[Kernel, dict[int, Value]], statistic: str) -> Kernel | None:
     """The highest median. Taking the better of two leans towards that side; it does for both."""
     if not side:
@@ -179,9 +190,16 @@ def verdict(row: Row) -> str:
     else:
         found = f"undecided: may be slower by {100 * (1 - low):.1f} %"
     bound = "is" if low >= EQUAL else "is not"
+    bus = ""
+    if row.our_bus_fraction and row.peer_bus_fraction:
+        bus = (
+            f"; of what the cold read in the same rounds allows ours reaches "
+            f"{row.our_bus_fraction:.2f}, the peer {row.peer_bus_fraction:.2f}: no reader of these "
+            f"bytes could be more than {1 / row.peer_bus_fraction:.2f} times as fast as it"
+        )
     return (
         f"{compared}: best peer kernel {row.peer} {row.peer_kernel} {rate}: {found} "
         f"({row.ratio:.3f}, 95 % {low:.3f} to {high:.3f}; lower bound {bound} >= {EQUAL}; "
         f"round by round {row.paired_ratio:.3f}, 95 % {row.paired_interval95[0]:.3f} to "
-        f"{row.paired_interval95[1]:.3f})"
+        f"{row.paired_interval95[1]:.3f}){bus}"
     )
