@@ -38,10 +38,11 @@ void ask_for_shared([[maybe_unused]] Function* kernel, [[maybe_unused]] const Gr
 
 // Queues kernel(given...) on the site's stream.
 template <typename... Parameters, typename... Given>
-void launch(void (*kernel)(Parameters...), const Grid& grid, const Site& site, Given... given) {
+void launch(void (*kernel)(Parameters...), const Grid& grid, [[maybe_unused]] const Site& site,
+            Given... given) {
 #ifdef MEMBOUND_GPU_EMULATED
-  hipLaunchKernelGGL(kernel, grid.blocks, grid.threads, grid.shared_bytes, site.stream,
-                     static_cast<Parameters>(given)...);
+  (void)emulated::launch(kernel, grid.blocks, grid.threads, grid.shared_bytes,
+                         static_cast<Parameters>(given)...);
 #else
   ask_for_shared(kernel, grid);
   // clang-format off
