@@ -11,6 +11,18 @@ namespace membound::gpu {
 
 inline constexpr const char* kVendor = "cuda";
 inline constexpr double kEventTickSeconds = 0.5e-6;  // as documented for cudaEventElapsedTime
+inline constexpr bool kEmulated = false;
+
+inline cudaError_t properties_of(int32_t device, cudaDeviceProp* out) {
+  return cudaGetDeviceProperties(out, device);
+}
+
+// Programmatic dependent launch, from compute capability 9 on.
+inline bool launches_overlap(int32_t device) {
+  int major = 0;
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         major >= 9;
+}
 
 // Before any other call. Kernels are loaded at once: the first launch of one would load it
 // otherwise, within a capture or a measured time.

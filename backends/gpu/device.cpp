@@ -78,10 +78,11 @@ void device_info(int32_t device, DeviceInfo* out, Status* status) {
     cudaDeviceProp properties;
     size_t free_bytes = 0;
     size_t all_bytes = 0;
-    GPU_CHECK(cudaGetDeviceProperties(&properties, device));
+    GPU_CHECK(properties_of(device, &properties));
     GPU_CHECK(cudaSetDevice(device));
     GPU_CHECK(cudaMemGetInfo(&free_bytes, &all_bytes));
     *out = {};
+    out->emulated = kEmulated;
     write_text(out->id, std::string(kVendor) + ":" + std::to_string(device));
     write_text(out->name, properties.name);
     write_text(out->architecture, architecture(properties));
@@ -141,7 +142,9 @@ const char* architectures() {
   static const std::string text = [] {
     json object = json::object();
     std::istringstream names(MEMBOUND_GPU_ARCHITECTURES);
-    for (std::string name; std::getline(names, name, ',');) object[name] = "compiled";
+    for (std::string name; std::getline(names, name, ',');) {
+      object[name] = kEmulated ? "emulated" : "compiled";
+    }
     return object.dump();
   }();
   return text.c_str();
@@ -173,7 +176,8 @@ Site site_of(int32_t device) {
   return {.stream = nullptr,
           .compute_units = attribute(cudaDevAttrMultiProcessorCount, device),
           .threads_per_unit = attribute(cudaDevAttrMaxThreadsPerMultiProcessor, device),
-          .warp_size = attribute(cudaDevAttrWarpSize, device)};
+          .warp_size = attribute(cudaDevAttrWarpSize, device),
+          .overlaps = launches_overlap(device)};
 }
 
 }  // namespace membound::gpu

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "backends/gpu/latch.h"
+#include "backends/gpu/replay.h"
 #include "backends/gpu/resources.h"
 
 namespace membound::gpu {
@@ -50,8 +51,8 @@ class Queue {
   Event end_;
   std::vector<Event> stamps_;  // after each launch of the last run, which is no graph then
   int64_t stamped_set_ = 0;
-  std::map<Runs, GraphExec> graphs_;
-  std::vector<cudaGraphExec_t> chain_;
+  std::map<Runs, Replay> replays_;
+  std::vector<const Replay*> chain_;
 };
 
 Queue::Queue(const Placed& placed, const Plan& plan, int64_t stamps)
@@ -76,24 +77,22 @@ void Queue::prepare(int64_t first_set) {
   activate();
   const int64_t captured = plan_.runs - (stamps_.empty() ? 0 : 1);
   const int64_t most = std::max<int64_t>(1, kGraphNodes / std::max<int64_t>(1, program_.count));
-  std::map<Runs, GraphExec> used;
+  std::map<Runs, Replay> used;
   chain_.clear();
   for (int64_t run = 0; run < captured; run += most) {
     const Runs runs{(first_set + run) % plan_.rotation, std::min(most, captured - run)};
-    if (auto known = graphs_.extract(runs)) used.insert(std::move(known));
-    auto& graph = used[runs];
-    if (graph == nullptr) {
-      graph = capture(stream(), [&] {
-        for (int64_t r = 0; r < runs.count; ++r) {
-          for (int64_t i = 0; i < program_.count; ++i) {
-            launch(i, (runs.first_set + r) % plan_.rotation);
-          }
+    if (auto known = replays_.extract(runs)) used.insert(std::move(known));
+    const auto queue_runs = [this, runs] {
+      for (int64_t r = 0; r < runs.count; ++r) {
+        for (int64_t i = 0; i < program_.count; ++i) {
+          launch(i, (runs.first_set + r) % plan_.rotation);
         }
-      });
-    }
-    chain_.push_back(graph.get());
+      }
+    };
+    if (!used.contains(runs)) used.try_emplace(runs, stream(), queue_runs);
+    chain_.push_back(&used.at(runs));
   }
-  graphs_.swap(used);
+  replays_.swap(used);
   stamped_set_ = (first_set + captured) % plan_.rotation;
 }
 
@@ -101,7 +100,7 @@ void Queue::start(const Queue& leader) {
   activate();
   if (&leader != this) GPU_CHECK(cudaStreamWaitEvent(stream(), leader.begin_.get(), 0));
   GPU_CHECK(cudaEventRecord(begin_.get(), stream()));
-  for (cudaGraphExec_t graph : chain_) GPU_CHECK(cudaGraphLaunch(graph, stream()));
+  for (const Replay* replay : chain_) replay->launch(stream());
   if (!stamps_.empty()) {
     for (int64_t i = 0; i < program_.count; ++i) {
       launch(i, stamped_set_);

@@ -19,7 +19,7 @@ struct Site {
   int32_t compute_units;     // SMs or CUs
   int32_t threads_per_unit;  // that can be resident
   int32_t warp_size;
-
+  bool overlaps;  // launch_overlapped() has an effect
   // Blocks of kBlock threads for a grid-stride loop: no more than are resident at once.
   uint32_t blocks(int64_t threads) const {
     const int64_t resident = int64_t{compute_units} * (threads_per_unit / kBlock);

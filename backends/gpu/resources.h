@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owners of streams, events and graphs; destructors ignore errors, since nothing can act on them.
+// Owners of streams and events; destructors ignore errors, since nothing can act on them.
 #pragma once
 
 #include <memory>
@@ -20,8 +20,6 @@ using Owner = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<Handle, kDe
 
 using Stream = Owner<cudaStream_t, &cudaStreamDestroy>;
 using Event = Owner<cudaEvent_t, &cudaEventDestroy>;
-using Graph = Owner<cudaGraph_t, &cudaGraphDestroy>;
-using GraphExec = Owner<cudaGraphExec_t, &cudaGraphExecDestroy>;
 
 // On the current device. Apart from the legacy stream, which would synchronise with it.
 inline Stream make_stream() {
@@ -40,28 +38,6 @@ inline double seconds_between(const Event& start, const Event& stop) {
   float milliseconds = 0;
   GPU_CHECK(cudaEventElapsedTime(&milliseconds, start.get(), stop.get()));
   return milliseconds * 1e-3;
-}
-
-// What `body` queues on the stream, as a graph ready to launch.
-template <typename Body>
-GraphExec capture(cudaStream_t stream, Body body) {
-  GPU_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
-  cudaGraph_t captured = nullptr;
-  try {
-    body();
-  } catch (...) {
-    // The stream must leave capture mode, whatever went wrong.
-    (void)cudaStreamEndCapture(stream, &captured);
-    const Graph discarded(captured);
-    throw;
-  }
-  GPU_CHECK(cudaStreamEndCapture(stream, &captured));
-  const Graph graph(captured);
-  cudaGraphExec_t exec = nullptr;
-  GPU_CHECK(cudaGraphInstantiateWithFlags(&exec, graph.get(), 0));
-  GraphExec owned(exec);
-  upload(exec, stream);
-  return owned;
 }
 
 }  // namespace membound::gpu

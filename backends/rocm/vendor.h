@@ -7,66 +7,19 @@
 
 #include <string>
 
-#define cudaDevAttrClockRate hipDeviceAttributeClockRate
-#define cudaDevAttrEccEnabled hipDeviceAttributeEccEnabled
-#define cudaDevAttrGlobalMemoryBusWidth hipDeviceAttributeMemoryBusWidth
-#define cudaDevAttrMaxSharedMemoryPerMultiprocessor \
-  hipDeviceAttributeMaxSharedMemoryPerMultiprocessor
-#define cudaDevAttrMaxThreadsPerMultiProcessor hipDeviceAttributeMaxThreadsPerMultiProcessor
-#define cudaDevAttrMemoryClockRate hipDeviceAttributeMemoryClockRate
-#define cudaDevAttrMultiProcessorCount hipDeviceAttributeMultiprocessorCount
-#define cudaDevAttrWarpSize hipDeviceAttributeWarpSize
-#define cudaDeviceAttr hipDeviceAttribute_t
-#define cudaDeviceGetAttribute hipDeviceGetAttribute
-#define cudaDeviceGetPCIBusId hipDeviceGetPCIBusId
-#define cudaDeviceProp hipDeviceProp_t
-#define cudaDeviceSynchronize hipDeviceSynchronize
-#define cudaDriverGetVersion hipDriverGetVersion
-#define cudaErrorMemoryAllocation hipErrorOutOfMemory
-#define cudaErrorNoDevice hipErrorNoDevice
-#define cudaError_t hipError_t
-#define cudaEventCreate hipEventCreate
-#define cudaEventDestroy hipEventDestroy
-#define cudaEventElapsedTime hipEventElapsedTime
-#define cudaEventRecord hipEventRecord
-#define cudaEvent_t hipEvent_t
-#define cudaFree hipFree
-#define cudaFreeHost hipHostFree
-#define cudaGetDeviceCount hipGetDeviceCount
-#define cudaGetDeviceProperties hipGetDeviceProperties
-#define cudaGetErrorName hipGetErrorName
-#define cudaGetErrorString hipGetErrorString
-#define cudaGetLastError hipGetLastError
-#define cudaGraphDestroy hipGraphDestroy
-#define cudaGraphExecDestroy hipGraphExecDestroy
-#define cudaGraphExec_t hipGraphExec_t
-#define cudaGraphInstantiateWithFlags hipGraphInstantiateWithFlags
-#define cudaGraphLaunch hipGraphLaunch
-#define cudaGraph_t hipGraph_t
-#define cudaHostAlloc hipHostMalloc
-#define cudaHostAllocDefault hipHostMallocDefault
-#define cudaMalloc hipMalloc
-#define cudaMemGetInfo hipMemGetInfo
-#define cudaMemcpy hipMemcpy
-#define cudaMemset hipMemset
-#define cudaMemcpyDefault hipMemcpyDefault
-#define cudaRuntimeGetVersion hipRuntimeGetVersion
-#define cudaSetDevice hipSetDevice
-#define cudaStreamBeginCapture hipStreamBeginCapture
-#define cudaStreamCaptureModeRelaxed hipStreamCaptureModeRelaxed
-#define cudaStreamCreateWithFlags hipStreamCreateWithFlags
-#define cudaStreamDestroy hipStreamDestroy
-#define cudaStreamEndCapture hipStreamEndCapture
-#define cudaStreamNonBlocking hipStreamNonBlocking
-#define cudaStreamSynchronize hipStreamSynchronize
-#define cudaStreamWaitEvent hipStreamWaitEvent
-#define cudaStream_t hipStream_t
-#define cudaSuccess hipSuccess
+#include "backends/rocm/aliases.h"
 
 namespace membound::gpu {
 
 inline constexpr const char* kVendor = "rocm";
 inline constexpr double kEventTickSeconds = 1e-6;  // HIP documents none; its unit of reports
+inline constexpr bool kEmulated = false;
+
+inline hipError_t properties_of(int32_t device, hipDeviceProp_t* out) {
+  return hipGetDeviceProperties(out, device);
+}
+
+inline bool launches_overlap(int32_t) { return false; }
 
 // Before any other call. HIP loads kernels when it is asked to launch them, also while capturing.
 inline void prepare_runtime() {}

@@ -14,9 +14,8 @@ static __global__ void triad(float* __restrict__ a, const float* __restrict__ b,
 }
 
 static const Registrar registrar("triad/f32", [](const Args& args, const Site& site) {
-  triad<<<site.blocks(args.n[0] / 4), kBlock, 0, site.stream>>>(
-      pointer<float>(args, 0), pointer<float>(args, 1), pointer<float>(args, 2),
-      static_cast<float>(args.scalar[0]), args.n[0]);
+  launch(triad, {site.blocks(args.n[0] / 4)}, site, pointer<float>(args, 0),
+         pointer<float>(args, 1), pointer<float>(args, 2), args.scalar[0], args.n[0]);
 });
 
 }  // namespace membound::gpu

@@ -7,7 +7,7 @@ namespace membound::gpu {
 static __global__ void empty(int64_t* count) { ++*count; }
 
 static const Registrar registrar("empty", [](const Args& args, const Site& site) {
-  empty<<<1, 1, 0, site.stream>>>(pointer<int64_t>(args, 0));
+  launch(empty, {1, 1}, site, pointer<int64_t>(args, 0));
 });
 
 }  // namespace membound::gpu
