@@ -4,11 +4,11 @@
 // other in about one, as they do in an engine that decodes by graphs.
 #include "backends/gpu/measure.h"
 
-#include <cmath>
 #include <deque>
 #include <map>
 
 #include "backends/gpu/latch.h"
+#include "backends/gpu/monitor.h"
 #include "backends/gpu/replay.h"
 #include "backends/gpu/resources.h"
 
@@ -122,12 +122,15 @@ void Queue::read_stamps(double* stamps) const {
   for (const auto& stamp : stamps_) *stamps++ = seconds_between(begin_, stamp);
 }
 
-double sample(std::deque<Queue>& queues, int64_t first_set) {
+// Telemetry is asked for while the device works: its clocks fall as soon as it has nothing to do.
+double sample(std::deque<Queue>& queues, int64_t first_set, const std::string& pci_bus_id,
+              Telemetry* telemetry) {
   for (auto& queue : queues) queue.prepare(first_set);
   {
     const Latch latch(queues.front().stream());
     for (auto& queue : queues) queue.start(queues.front());
   }
+  *telemetry = telemetry_now(pci_bus_id);
   double slowest = 0;
   for (auto& queue : queues) slowest = std::max(slowest, queue.finish());
   return slowest;
@@ -152,12 +155,16 @@ void check_supported(std::span<const Placed> placed, const Plan& plan) {
 void measure(std::span<const Placed> placed, const Plan& plan, Measurement* out) {
   check_supported(placed, plan);
   const int64_t stamps = out->stamps == nullptr ? 0 : out->stamp_capacity;
+  const std::string pci_bus_id = pci_bus_id_of(placed.front().device);
   std::deque<Queue> queues;
   for (const auto& one : placed) queues.emplace_back(one, plan, queues.empty() ? stamps : 0);
   for (out->samples = 0; out->samples < plan.samples; ++out->samples) {
     const int32_t i = out->samples;
-    out->seconds[i] = sample(queues, (plan.first_set + i * plan.runs) % plan.rotation);
-    out->telemetry[i] = {NAN, NAN, NAN, NAN, kNoThrottle};
+    out->seconds[i] = sample(queues, (plan.first_set + i * plan.runs) % plan.rotation, pci_bus_id,
+                             &out->telemetry[i]);
+    // Asked at once after the sample: clocks and power fall slowly, and asking within would
+    // disturb.
+    out->telemetry[i] = telemetry_now(pci_bus_id);
   }
   if (out->samples > 0) queues.front().read_stamps(out->stamps);
 }
