@@ -166,7 +166,10 @@ void Runner::calibrate(Entry& entry) {
   const double tick = entry.workspace->device().info().timer_tick_seconds;
   const double wanted = std::max(options_.sample_seconds, kTicksPerSample * tick);
   for (entry.runs = 1;; entry.runs *= 2) {
-    const double seconds = measure(entry, entry.runs).seconds * static_cast<double>(entry.runs);
+    const Sample sample = measure(entry, entry.runs);
+    entry.compute_limit = sample.limit;
+    entry.compute_units = sample.compute_units;
+    const double seconds = sample.seconds * static_cast<double>(entry.runs);
     if (seconds >= wanted || entry.runs >= int64_t{1} << 40) return;
   }
 }
@@ -250,6 +253,7 @@ bool Runner::wants_more(const Entry& entry) const {
 void Runner::journal_bench(const Entry& entry) {
   const Prepared& prepared = *entry.prepared;
   const int32_t all = entry.workspace->device().info().compute_units;
+  const int32_t asked = prepared.compute_units > 0 ? prepared.compute_units : all;
   journal_.write(
       {{"type", "bench"},
        {"bench", entry.name},
@@ -273,7 +277,8 @@ void Runner::journal_bench(const Entry& entry) {
        {"launches_per_sample", entry.runs},
        {"warmup_launches", 2 * entry.runs - 1},
        {"kernel", prepared.kernel},
-       {"compute_units", prepared.compute_units > 0 ? prepared.compute_units : all}});
+       {"compute_units", entry.compute_units > 0 ? entry.compute_units : asked},
+       {"compute_limit", entry.compute_limit}});
 }
 
 }  // namespace membound
