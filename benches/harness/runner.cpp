@@ -158,6 +158,8 @@ Sample Runner::measure(Entry& entry, int64_t runs) {
         (plan.first_set + runs) % prepared.rotation * prepared.stride_bytes();
   }
   MEMBOUND_CHECK(samples.size() == 1 && samples[0].seconds > 0, "the device took no sample");
+  entry.compute_limit = samples[0].limit;
+  entry.compute_units = samples[0].compute_units;
   return samples[0];
 }
 
@@ -166,10 +168,7 @@ void Runner::calibrate(Entry& entry) {
   const double tick = entry.workspace->device().info().timer_tick_seconds;
   const double wanted = std::max(options_.sample_seconds, kTicksPerSample * tick);
   for (entry.runs = 1;; entry.runs *= 2) {
-    const Sample sample = measure(entry, entry.runs);
-    entry.compute_limit = sample.limit;
-    entry.compute_units = sample.compute_units;
-    const double seconds = sample.seconds * static_cast<double>(entry.runs);
+    const double seconds = measure(entry, entry.runs).seconds * static_cast<double>(entry.runs);
     if (seconds >= wanted || entry.runs >= int64_t{1} << 40) return;
   }
 }
