@@ -127,7 +127,7 @@ struct Measurement {
   char stop_reason[64];  // empty: all that the plan asked for
   // How the programs were kept to the plan's compute units, and how many they really had. Empty and
   // 0 where the backend keeps to the plan exactly.
-  char limit[32];
+  char limit[160];
   int32_t compute_units;
 };
 

@@ -48,7 +48,7 @@ class Queue {
   void launch_all(const Runs& runs) const;
   void activate() const { GPU_CHECK(cudaSetDevice(device_)); }
   void launch(int64_t index, int64_t set) const;
-  // No vendor promises that a graph keeps to its stream's units.
+  // No vendor promises that a graph keeps to its stream's units; emulated streams have no handle.
   bool as_graphs() const { return stream_ != nullptr; }
   int64_t unstamped_runs() const { return plan_.runs - (stamps_.empty() ? 0 : 1); }
 
@@ -87,7 +87,7 @@ void Queue::limit_to(int32_t compute_units, int32_t index) {
   const LimitedStream limited = limited_stream(device_, compute_units, index);
   site_.stream = limited.stream;
   site_.compute_units = limited.stream == nullptr ? compute_units : limited.compute_units;
-  limit_ = limited.stream == nullptr ? "grid size" : limited.means;
+  limit_ = limited.stream == nullptr ? "grid size (" + limited.means + ")" : limited.means;
 }
 
 void Queue::launch_all(const Runs& runs) const {
@@ -185,9 +185,6 @@ void measure(std::span<const Placed> placed, const Plan& plan, Measurement* out)
     const int32_t i = out->samples;
     out->seconds[i] = sample(queues, (plan.first_set + i * plan.runs) % plan.rotation, pci_bus_id,
                              &out->telemetry[i]);
-    // Asked at once after the sample: clocks and power fall slowly, and asking within would
-    // disturb.
-    out->telemetry[i] = telemetry_now(pci_bus_id);
   }
   if (out->samples > 0) queues.front().read_stamps(out->stamps);
 }

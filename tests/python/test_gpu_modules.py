@@ -22,8 +22,8 @@ MODULES = ROOT / "build" / "backends"
 CUOBJDUMP = shutil.which("cuobjdump") or "/usr/local/cuda/bin/cuobjdump"
 BUNDLE = b"__CLANG_OFFLOAD_BUNDLE__"
 
-# Benches that wait for memory, as names of functions and files have them: of each at least one kernel
-# loads 16 bytes at a time. Others may be for lengths that such loads don't divide, or shapes to compare.
+# Benches that wait for memory, as names of functions and files have them: of each at least one
+# kernel loads 16 bytes at a time. Others may be for lengths that such loads don't divide.
 STREAMS = re.compile(r"(triad|read|gemv)", re.IGNORECASE)
 # Kernels with tiles of a matrix unit.
 TILES = re.compile(r"(mma|mfma|matrix)", re.IGNORECASE)
