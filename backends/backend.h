@@ -13,7 +13,7 @@
 namespace membound {
 
 // Raised whenever anything below changes its layout or meaning; the loader refuses other numbers.
-inline constexpr int32_t kAbi = 2;
+inline constexpr int32_t kAbi = 3;
 
 inline constexpr int kMaxBuffers = 8;
 inline constexpr int kMaxSizes = 8;
@@ -125,6 +125,10 @@ struct Measurement {
   int64_t stamp_capacity;
   int32_t samples;       // how many were taken
   char stop_reason[64];  // empty: all that the plan asked for
+  // How the programs were kept to the plan's compute units, and how many they really had. Empty and
+  // 0 where the backend keeps to the plan exactly.
+  char limit[160];
+  int32_t compute_units;
 };
 
 // The table. Devices are numbered from 0; every function may be called from one thread at a time.

@@ -35,9 +35,10 @@ endif()
 # of membound_add_backend().
 function(membound_gpu_module name)
   cmake_parse_arguments(arg "" "FOLDER;VENDOR_FOLDER" "KERNELS;ARCHITECTURES;LIBRARIES" ${ARGN})
-  file(GLOB runtime CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/gpu/*.cpp)
+  file(GLOB runtime CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/gpu/*.cpp
+    ${arg_VENDOR_FOLDER}/*.cpp)
   membound_add_backend(${name} SOURCES ${runtime} ${arg_KERNELS} FOLDER ${arg_FOLDER}
-    LIBRARIES nlohmann_json::nlohmann_json Threads::Threads ${arg_LIBRARIES})
+    LIBRARIES nlohmann_json::nlohmann_json Threads::Threads ${CMAKE_DL_LIBS} ${arg_LIBRARIES})
   set(target membound_${name})
   target_include_directories(${target} PRIVATE ${arg_VENDOR_FOLDER})
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${MEMBOUND_WARNINGS}>)

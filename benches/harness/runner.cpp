@@ -158,6 +158,8 @@ Sample Runner::measure(Entry& entry, int64_t runs) {
         (plan.first_set + runs) % prepared.rotation * prepared.stride_bytes();
   }
   MEMBOUND_CHECK(samples.size() == 1 && samples[0].seconds > 0, "the device took no sample");
+  entry.compute_limit = samples[0].limit;
+  entry.compute_units = samples[0].compute_units;
   return samples[0];
 }
 
@@ -250,6 +252,7 @@ bool Runner::wants_more(const Entry& entry) const {
 void Runner::journal_bench(const Entry& entry) {
   const Prepared& prepared = *entry.prepared;
   const int32_t all = entry.workspace->device().info().compute_units;
+  const int32_t asked = prepared.compute_units > 0 ? prepared.compute_units : all;
   journal_.write(
       {{"type", "bench"},
        {"bench", entry.name},
@@ -273,7 +276,8 @@ void Runner::journal_bench(const Entry& entry) {
        {"launches_per_sample", entry.runs},
        {"warmup_launches", 2 * entry.runs - 1},
        {"kernel", prepared.kernel},
-       {"compute_units", prepared.compute_units > 0 ? prepared.compute_units : all}});
+       {"compute_units", entry.compute_units > 0 ? entry.compute_units : asked},
+       {"compute_limit", entry.compute_limit}});
 }
 
 }  // namespace membound

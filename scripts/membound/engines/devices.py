@@ -38,6 +38,7 @@ class Accelerator(BaseModel):
     half_rate_accumulate: bool = False  # f16_TFLOPS accumulates in f32, at half of f16's rate
     last_level_cache_MB: PositiveFloat | None = None
     power_W: PositiveFloat | None = None
+    shown_as_devices: PositiveInt = 1  # to a program, each with its part
     interconnect: str = ""
     status: str
     source: str
