@@ -127,6 +127,10 @@ struct Measurement {
   int64_t stamp_capacity;
   int32_t samples;       // how many were taken
   char stop_reason[64];  // empty: all that the plan asked for
+  // How the programs were kept to the plan's compute units, and how many they really had. Empty and
+  // 0 where the backend keeps to the plan exactly.
+  char limit[160];
+  int32_t compute_units;
 };
 
 // The table. Devices are numbered from 0; every function may be called from one thread at a time.

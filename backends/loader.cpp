@@ -117,7 +117,8 @@ std::vector<Sample> Device::measure(std::span<const Placed> placed, const Plan& 
   throw_if(status, id());
   std::vector<Sample> samples;
   for (int32_t i = 0; i < out.samples; ++i) {
-    samples.push_back({seconds[i] / static_cast<double>(plan.runs), telemetry[i]});
+    samples.push_back(
+        {seconds[i] / static_cast<double>(plan.runs), telemetry[i], out.limit, out.compute_units});
   }
   return samples;
 }

@@ -59,6 +59,8 @@ class Buffer {
 struct Sample {
   double seconds;  // per run
   Telemetry telemetry;
+  std::string limit = {};     // Measurement's
+  int32_t compute_units = 0;  // Measurement's
 };
 
 // A device of a loaded backend. Every method throws Error with the backend's message.

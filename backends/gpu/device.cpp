@@ -8,7 +8,9 @@
 
 #include "backends/gpu/check.h"
 #include "backends/gpu/measure.h"
+#include "backends/gpu/monitor.h"
 #include "backends/gpu/registry.h"
+#include "backends/gpu/sysfs.h"
 
 namespace membound::gpu {
 namespace {
@@ -40,13 +42,12 @@ int attribute(cudaDeviceAttr which, int32_t device) {
   return value;
 }
 
-json details_of(int32_t device) {
+json details_of(int32_t device, int64_t memory_cache) {
   int runtime = 0;
   int driver = 0;
-  char pci_bus_id[32] = "";
   GPU_CHECK(cudaRuntimeGetVersion(&runtime));
   GPU_CHECK(cudaDriverGetVersion(&driver));
-  GPU_CHECK(cudaDeviceGetPCIBusId(pci_bus_id, sizeof pci_bus_id, device));
+  const std::string pci_bus_id = pci_bus_id_of(device);
   const double memory_hz = attribute(cudaDevAttrMemoryClockRate, device) * 1e3;
   const double bus_bytes = attribute(cudaDevAttrGlobalMemoryBusWidth, device) / 8.0;
   json queried = {
@@ -62,9 +63,12 @@ json details_of(int32_t device) {
       {"ecc", attribute(cudaDevAttrEccEnabled, device) != 0},
   };
   return {{"pci_bus_id", pci_bus_id},
+          {"pci", pci_details(pci_bus_id)},
           {"runtime_version", runtime},
           {"driver_version", driver},
-          {"queried", std::move(queried)}};
+          {"memory_cache_bytes", memory_cache},
+          {"queried", std::move(queried)},
+          {"monitor", monitor_details(pci_bus_id)}};
 }
 
 template <size_t kSize>
@@ -86,11 +90,13 @@ void device_info(int32_t device, DeviceInfo* out, Status* status) {
     write_text(out->id, std::string(kVendor) + ":" + std::to_string(device));
     write_text(out->name, properties.name);
     write_text(out->architecture, architecture(properties));
-    write_text(out->details, details_of(device).dump());
+    const int64_t memory_cache = memory_cache_bytes(pci_bus_id_of(device), out->architecture);
+    write_text(out->details, details_of(device, memory_cache).dump());
     out->compute_units = properties.multiProcessorCount;
     out->unit_threads = attribute(cudaDevAttrMaxThreadsPerMultiProcessor, device);
     out->memory_domains = 1;
-    out->llc_bytes = properties.l2CacheSize;
+    // A stream must outgrow both to come from memory.
+    out->llc_bytes = properties.l2CacheSize + memory_cache;
     out->memory_bytes = static_cast<int64_t>(all_bytes);
     out->memory_free_bytes = static_cast<int64_t>(free_bytes);
     out->timer_tick_seconds = kEventTickSeconds;
@@ -172,6 +178,12 @@ BackendApi make_api() {
 }
 
 }  // namespace
+
+std::string pci_bus_id_of(int32_t device) {
+  char text[32] = "";
+  GPU_CHECK(cudaDeviceGetPCIBusId(text, sizeof text, device));
+  return text;
+}
 
 Site site_of(int32_t device) {
   return {.stream = nullptr,

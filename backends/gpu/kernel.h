@@ -26,15 +26,29 @@ struct Grid {
   uint32_t shared_bytes = 0;
 };
 
+// CUDA gives more shared memory than this only to kernels that ask for it.
+template <typename Function>
+void ask_for_shared([[maybe_unused]] Function* kernel, [[maybe_unused]] const Grid& grid) {
+#ifdef __CUDACC__
+  if (grid.shared_bytes <= 48 << 10) return;
+  (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(grid.shared_bytes));
+#endif
+}
+
 // Queues kernel(given...) on the site's stream.
 template <typename... Parameters, typename... Given>
-void launch(void (*kernel)(Parameters...), const Grid& grid, const Site& site, Given... given) {
+void launch(void (*kernel)(Parameters...), const Grid& grid, [[maybe_unused]] const Site& site,
+            Given... given) {
 #ifdef MEMBOUND_GPU_EMULATED
-  hipLaunchKernelGGL(kernel, grid.blocks, grid.threads, grid.shared_bytes, site.stream,
-                     static_cast<Parameters>(given)...);
+  (void)emulated::launch(kernel, grid.blocks, grid.threads, grid.shared_bytes,
+                         static_cast<Parameters>(given)...);
 #else
-  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, site.stream> > >(
+  ask_for_shared(kernel, grid);
+  // clang-format off
+  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, site.stream>>>(
       static_cast<Parameters>(given)...);
+  // clang-format on
 #endif
 }
 
@@ -45,6 +59,7 @@ void launch_overlapped(void (*kernel)(Parameters...), const Grid& grid, const Si
                        Given... given) {
 #ifdef __CUDACC__
   if (site.overlaps) {
+    ask_for_shared(kernel, grid);
     cudaLaunchAttribute attribute = {};
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -94,19 +109,28 @@ __device__ void store(T* target, Vector<T, kWidth> value) {
   *reinterpret_cast<Vector<T, kWidth>*>(target) = value;
 }
 
-// 16 bytes that are used once: they leave the caches to others. Nobody writes them meanwhile.
-__device__ inline Vector<uint32_t, 4> load_once(const void* source) {
-  Vector<uint32_t, 4> v;
+// 16 bytes that are used once, or 8 or 4: they leave the caches to others. Nobody writes them meanwhile.
+template <int kWords = 4>
+__device__ Vector<uint32_t, kWords> load_once(const void* source) {
+  Vector<uint32_t, kWords> v;
 #if defined(__CUDA_ARCH__)
-  asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
-               : "l"(source));
+  if constexpr (kWords == 4) {
+    asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
+                 : "l"(source));
+  } else if constexpr (kWords == 2) {
+    asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v2.u32 {%0, %1}, [%2];"
+                 : "=r"(v[0]), "=r"(v[1])
+                 : "l"(source));
+  } else {
+    asm volatile("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(v[0]) : "l"(source));
+  }
 #elif defined(__HIP_DEVICE_COMPILE__) && !defined(MEMBOUND_GPU_EMULATED)
-  using Words = uint32_t __attribute__((ext_vector_type(4)));
+  using Words = uint32_t __attribute__((ext_vector_type(kWords)));
   const Words words = __builtin_nontemporal_load(static_cast<const Words*>(source));
-  for (int i = 0; i < 4; ++i) v[i] = words[i];
+  for (int i = 0; i < kWords; ++i) v[i] = words[i];
 #else
-  v = load<4>(static_cast<const uint32_t*>(source));
+  v = load<kWords>(static_cast<const uint32_t*>(source));
 #endif
   return v;
 }

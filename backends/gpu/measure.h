@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "backends/backend.h"
 #include "backends/gpu/registry.h"
@@ -11,6 +12,8 @@ namespace membound::gpu {
 
 // The device's shape, without a stream; from device.cpp.
 Site site_of(int32_t device);
+
+std::string pci_bus_id_of(int32_t device);
 
 // As BackendApi::measure, but throws Error.
 void measure(std::span<const Placed> placed, const Plan& plan, Measurement* out);

@@ -23,15 +23,24 @@ function(membound_gpu_absent option reason)
   endif()
 endfunction()
 
-# The module of VENDOR: the shared runtime, which the C++ compiler makes, and KERNELS, sources or
-# objects. ARCHITECTURES are named as the devices name themselves.
-function(membound_gpu_module vendor)
-  cmake_parse_arguments(arg "" "" "KERNELS;ARCHITECTURES;LIBRARIES" ${ARGN})
-  file(GLOB runtime CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/gpu/*.cpp)
-  membound_add_backend(${vendor} SOURCES ${runtime} ${arg_KERNELS}
-    LIBRARIES nlohmann_json::nlohmann_json Threads::Threads ${arg_LIBRARIES})
-  set(target membound_${vendor})
-  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+# The kernels of tests/gpu_kernels, for a module that only tests load; none without tests.
+set(membound_gpu_test_kernels "")
+set(membound_gpu_test_folder ${PROJECT_BINARY_DIR}/tests/gpu_backends)
+if(MEMBOUND_TESTS)
+  file(GLOB membound_gpu_test_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/gpu_kernels/*.gpu.cu)
+endif()
+
+# A module: the shared runtime, which the C++ compiler makes, and KERNELS, sources or objects.
+# ARCHITECTURES are named as the devices name themselves; VENDOR_FOLDER has vendor.h; FOLDER is that
+# of membound_add_backend().
+function(membound_gpu_module name)
+  cmake_parse_arguments(arg "" "FOLDER;VENDOR_FOLDER" "KERNELS;ARCHITECTURES;LIBRARIES" ${ARGN})
+  file(GLOB runtime CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/gpu/*.cpp
+    ${arg_VENDOR_FOLDER}/*.cpp)
+  membound_add_backend(${name} SOURCES ${runtime} ${arg_KERNELS} FOLDER ${arg_FOLDER}
+    LIBRARIES nlohmann_json::nlohmann_json Threads::Threads ${CMAKE_DL_LIBS} ${arg_LIBRARIES})
+  set(target membound_${name})
+  target_include_directories(${target} PRIVATE ${arg_VENDOR_FOLDER})
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${MEMBOUND_WARNINGS}>)
   list(JOIN arg_ARCHITECTURES "," names)
   target_compile_definitions(${target} PRIVATE MEMBOUND_GPU_ARCHITECTURES="${names}")

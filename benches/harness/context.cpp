@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "benches/harness/build_info.h"
+#include "benches/harness/paper.h"
 
 namespace membound {
 namespace {
@@ -48,6 +49,11 @@ std::string virtualisation() {
   std::string name;
   std::getline(vendor, name);
   return "virtual machine" + (name.empty() ? std::string() : " (" + name + ")");
+}
+
+// The catalogue has rows for real ones.
+bool is_accelerator(const DeviceInfo& info) {
+  return info.emulated == 0 && std::string(info.id).rfind("cpu:", 0) != 0;
 }
 
 std::string suite_name(Suite suite) {
@@ -92,7 +98,14 @@ json device_json(const DeviceInfo& info) {
 json header_json(const Options& options, const std::vector<Backend>& backends,
                  const std::vector<Device>& devices, const std::vector<std::string>& command) {
   json device_list = json::array();
-  for (const auto& device : devices) device_list.push_back(device_json(device.info()));
+  for (const auto& device : devices) {
+    json entry = device_json(device.info());
+    if (is_accelerator(device.info())) {
+      entry["details"].update(paper_figures_from(options.catalogue_folder, device.info().name,
+                                                 device.info().memory_bytes));
+    }
+    device_list.push_back(entry);
+  }
   return {{"type", "header"},
           {"schema", 1},
           {"process", suite_name(options.suite)},

@@ -182,6 +182,8 @@ std::vector<Sample> Runner::measure(Entry& entry, int64_t runs, int32_t samples)
   }
   const bool enough = static_cast<int32_t>(taken.size()) == samples;
   MEMBOUND_CHECK(enough && taken[0].seconds > 0, "the device took no sample");
+  entry.compute_limit = taken[0].limit;
+  entry.compute_units = taken[0].compute_units;
   return taken;
 }
 
@@ -305,6 +307,7 @@ bool Runner::wants_more(const Entry& entry) const {
 void Runner::journal_bench(const Entry& entry) {
   const Prepared& prepared = *entry.prepared;
   const int32_t all = entry.workspace->device().info().compute_units;
+  const int32_t asked = prepared.compute_units > 0 ? prepared.compute_units : all;
   journal_.write(
       {{"type", "bench"},
        {"bench", entry.name},
@@ -329,7 +332,8 @@ void Runner::journal_bench(const Entry& entry) {
        {"warmup_launches", 2 * entry.runs - 1},
        {"kernel", prepared.kernel},
        {"tried", tried_json(entry.tried)},
-       {"compute_units", prepared.compute_units > 0 ? prepared.compute_units : all}});
+       {"compute_units", entry.compute_units > 0 ? entry.compute_units : asked},
+       {"compute_limit", entry.compute_limit}});
 }
 
 }  // namespace membound

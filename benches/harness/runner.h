@@ -33,6 +33,8 @@ struct Entry {
   Check check;
   std::vector<Tried> tried;     // where there are variants
   int64_t runs = 1;             // of the program in one sample
+  std::string compute_limit;    // how the device kept to the compute units, where it says so
+  int32_t compute_units = 0;    // that it really used, where they differ from what was asked for
   std::vector<double> seconds;  // per run, one a sample
   std::string failure;          // why it was skipped or went wrong; empty: neither
   bool unsupported = false;     // skipped for what this machine is; the run has not failed

@@ -34,8 +34,9 @@ int64_t largest_weight_bytes(const Options& options) {
 Workspace::Workspace(Device device, const Options& options, std::optional<Device> peer)
     : device_(std::move(device)), peer_(std::move(peer)), options_(options) {
   const DeviceInfo& info = device_.info();
-  // Checks don't care where data come from.
-  const int64_t caches = options.action == Action::kCheck ? 0 : 4 * info.llc_bytes;
+  // Checks don't care where data come from, nor do timings that are no results.
+  const bool any_place = options.action == Action::kCheck || info.emulated != 0;
+  const int64_t caches = any_place ? 0 : 4 * info.llc_bytes;
   // Whole launches go round a pool: one more than fits must be there, or the rotation falls short.
   const int64_t launch =
       std::max(caches > 0 ? largest_cold_bytes() : 0, largest_weight_bytes(options));

@@ -22,7 +22,7 @@ std::vector<int64_t> sampled_rows(int64_t n) {
 
 std::vector<Arithmetic> arithmetics(const std::string& dtype, const reference::Vector& x) {
   std::vector<Arithmetic> all = {{"", x, false}};
-  if (dtype == "bf16") {
+  if (dtype == "bf16" || is_quantised(dtype)) {
     all.push_back({", activations rounded to bf16", reference::round_all(x, "bf16"), false});
   }
   if (is_quantised(dtype)) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "benches/harness/workspace.h"
+#include "benches/inference/argmax/scratch.h"
 #include "benches/inference/attention/scratch.h"
 #include "benches/inference/experts/plan.h"
 
@@ -75,6 +76,7 @@ StepProgram::StepProgram(const Device& device, const Shape& shape, const Types& 
   logits_ = floats(step.batch * shape.vocab);
   tokens_ = device.alloc(rows * 4);
   chosen_ = device.alloc(step.batch * 4);
+  argmax_scratch_ = device.alloc(argmax_scratch_bytes(step.batch));
   state_ = device.alloc(sizeof(StepState));
   scratch_ = device.alloc(attention_scratch_bytes(step.batch, step.tokens_per_sequence(),
                                                   shape.heads, shape.head_dim, splits_));
@@ -169,7 +171,8 @@ Args StepProgram::args_of(const Op& op, const DeviceWeights& weights,
   if (op.name == "argmax") {
     // A decode step feeds itself.
     const Buffer& target = step_.phase == StepSpec::kDecode ? tokens_ : chosen_;
-    return {.buffer = {{logits_.data()}, {target.data()}}, .n = {step_.batch, s.vocab}};
+    return {.buffer = {{logits_.data()}, {target.data()}, {argmax_scratch_.data()}},
+            .n = {step_.batch, s.vocab}};
   }
   MEMBOUND_CHECK(op.name == "advance", "no launch for op " + op.name);
   return {.buffer = {{state_.data()}}};  // n is set by set_window

@@ -57,7 +57,7 @@ class StepProgram {
   const StepSpec step_;
   int64_t splits_;
   std::vector<Launch> launches_;
-  Buffer state_, tokens_, chosen_, frequencies_, scratch_;
+  Buffer state_, tokens_, chosen_, frequencies_, scratch_, argmax_scratch_;
   Buffer x_, normed_, qkv_, attended_, gate_up_, activated_, logits_;
   Buffer routed_, plan_, expert_weights_, expert_outputs_, counters_;  // of a mixture
 };

@@ -9,8 +9,17 @@ from membound.model import machine, tiers, types
 from membound.model.machine import Ceilings
 from membound.model.shape import Shape
 from membound.model.types import Types
-from membound.model.work import Step, decode, prefill
-from membound.record import TIERS, Comparison, EngineResult, EngineRow, Record, Row, Tier
+from membound.model.work import Step, build
+from membound.record import (
+    TIERS,
+    Comparison,
+    EngineResult,
+    EngineRow,
+    Record,
+    Row,
+    Tier,
+    residuals_pct,
+)
 
 # Steps are the same work when their bytes differ by less: engines time a growing cache, and its
 # mean context is rarely the one that we measured at.
@@ -66,7 +75,7 @@ def _beside(
         ours_context=ours.context if ours else None,
         ratio=ours.measured / rate if ours else None,
         predicted=predicted,
-        residual_pct={t: (rate / p - 1) * 100 if (p := predicted[t]) else None for t in TIERS},
+        residual_pct=residuals_pct(rate, predicted),
         why_not="" if ours else "this work was not measured there",
     )
 
@@ -124,8 +133,7 @@ def _step(record: Record, result: EngineResult, phase: str, context: int) -> Ste
     if (cache := result.settings.get("type_k")) in types.ELEMENT_BYTES:
         chosen = replace(chosen, cache=cache)
     types.check_shape(shape, chosen)
-    build = decode if phase == "decode" else prefill
-    return build(shape, chosen, result.batch, context)
+    return build(phase, shape, chosen, result.batch, context)
 
 
 def _bytes(step: Step) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from membound import ceilings_json, claims, experts, limits, predict, quality, verdicts
-from membound.model import machine
+from membound.model import anchored, machine
 from membound.model.machine import Ceilings
 from membound.model.saturation import saturation
 from membound.model.shape import Shape
 from membound.model.types import Types
-from membound.model.work import Step, decode, prefill
+from membound.model.work import Step, build
 from membound.record import (
     TIERS,
     Comparison,
@@ -22,6 +22,7 @@ from membound.record import (
     Residuals,
     Row,
     Tier,
+    residuals_pct,
 )
 from membound.statistics import awake, percentile, summarise
 
@@ -38,9 +39,22 @@ def compare(record: Record, path: str) -> Comparison:
         for (device, bench), measurements in steps.items()
     ]
     rows.sort(key=lambda r: (r.device, r.phase, r.dtype, r.batch, r.context))
-    drift, doubts = _drift(record, devices), quality.ceiling_doubts(record, devices)
+    changes, doubts = anchored.changes(record, devices), quality.ceiling_doubts(record, devices)
+    drift = {name: (max(found, key=_distance) - 1) * 100 for name, found in changes.items()}
     found = {name: saturation(entry) for name, entry in devices.items()}
     for row in rows:
+        if record.model is not None and quality.drifted(drift.get(row.device)):
+            step = _step(
+                record,
+                Shape.from_record(record.model),
+                row.phase,
+                row.dtype,
+                row.batch,
+                row.context,
+            )
+            row.anchored_residual_pct = anchored.residuals(
+                step, row.measured, devices[row.device], changes[row.device]
+            )
         row.doubts += doubts.get(row.device, []) + _drift_doubts(row, drift.get(row.device))
         row.limit = limits.limit(row, found.get(row.device))
     ceilings = [
@@ -51,6 +65,7 @@ def compare(record: Record, path: str) -> Comparison:
     return Comparison(
         record=path,
         residuals={tier: residuals(rows, tier) for tier in TIERS},
+        anchored_residuals=anchored_residuals(rows),
         rows=rows,
         verdicts=verdicts.verdicts(record, rows, devices, found, drift, ridges),
         ceilings=(ceilings[0] if ceilings else {}) | {"by_device": ceilings},
@@ -58,7 +73,17 @@ def compare(record: Record, path: str) -> Comparison:
 
 
 def residuals(rows: Sequence[Row], tier: Tier) -> Residuals:
-    values = [abs(r) for row in rows if (r := row.residual_pct[tier]) is not None]
+    return _over([row.residual_pct[tier] for row in rows])
+
+
+def anchored_residuals(rows: Sequence[Row]) -> dict[Tier, Residuals]:
+    """Over the rows that have them; empty where nothing drifted."""
+    found = [row.anchored_residual_pct for row in rows if row.anchored_residual_pct]
+    return {tier: _over([each.get(tier) for each in found]) for tier in TIERS} if found else {}
+
+
+def _over(residual_pct: Sequence[float | None]) -> Residuals:
+    values = [abs(r) for r in residual_pct if r is not None]
     if not values:
         return Residuals(n=0, median_abs_pct=None, p95_abs_pct=None)
     p95 = percentile(values, 95)
@@ -112,8 +137,7 @@ def _predictions(record: Record, measured: list[Point]) -> dict[Point, Predicted
 
 
 def _step(record: Record, shape: Shape, phase: str, dtype: str, batch: int, context: int) -> Step:
-    build = decode if phase == "decode" else prefill
-    return build(shape, Types.from_settings(record.settings, dtype), batch, context)
+    return build(phase, shape, Types.from_settings(record.settings, dtype), batch, context)
 
 
 def _row(
@@ -152,7 +176,7 @@ def _row(
         phase=cast(Any, phase),
         measured=measured,
         predicted={tier: rates[tier] for tier in TIERS},
-        residual_pct={t: (measured / r - 1) * 100 if (r := rates[t]) else None for t in TIERS},
+        residual_pct=residuals_pct(measured, rates),
         shares=predicted.shares if predicted else None,
         seconds=summary.median,
         time_to_first_token_seconds=summary.median if phase == "prefill" else None,
@@ -196,15 +220,8 @@ def _marks(measurements: list[Measurement], predicted: PredictedStep | None) -> 
     return marks
 
 
-def _drift(record: Record, devices: dict[str, Ceilings]) -> dict[str, float]:
-    """The anchor against the same read among the ceilings, in percent: the largest change."""
-    found = {}
-    for device, anchors in machine.anchors(record).items():
-        curve = devices[device].cold_read_seconds if device in devices else {}
-        changes = [(rate * curve[size] / size - 1) * 100 for size, rate in anchors if size in curve]
-        if changes:
-            found[device] = max(changes, key=abs)
-    return found
+def _distance(change: float) -> float:
+    return abs(change - 1)
 
 
 def _drift_doubts(row: Row, drift_pct: float | None) -> list[str]:

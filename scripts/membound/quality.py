@@ -68,6 +68,11 @@ def ceiling_doubts(record: Record, devices: Mapping[str, machine.Ceilings]) -> d
     }
 
 
+def drifted(drift_pct: float | None) -> bool:
+    """Whether memory ran at another rate between the steps than among the ceilings."""
+    return drift_pct is not None and abs(drift_pct) > DRIFT_PCT
+
+
 def drift_doubt(drift_pct: float | None, fraction: float | None, least: float,
                 residual_pct: float | None) -> str | None:  # fmt: skip
     """Why drift makes a verdict on a step bound by bytes open: another ceiling, another verdict.
@@ -75,7 +80,7 @@ def drift_doubt(drift_pct: float | None, fraction: float | None, least: float,
     `fraction` is the step's rate over the ceiling, `least` what 'capped' needs, and `residual_pct`
     tier C's, whose sign says on which side of the claim the step is.
     """
-    if drift_pct is None or abs(drift_pct) <= DRIFT_PCT:
+    if drift_pct is None or not drifted(drift_pct):
         return None
     factor = 1 + drift_pct / 100
     if fraction is not None and (fraction < least) != (fraction / factor < least):

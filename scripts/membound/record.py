@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record of one run on one node: what record.json holds. Times in seconds unless named."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -155,6 +156,13 @@ class Experts(Open):
     beyond_work_bytes: int
 
 
+def residuals_pct(
+    measured: float, predicted: Mapping[Tier, float | None]
+) -> dict[Tier, float | None]:
+    """Measured / predicted - 1 of each tier that has a prediction."""
+    return {t: (measured / p - 1) * 100 if (p := predicted[t]) else None for t in TIERS}
+
+
 class Row(Open):
     """One measured step beside its predictions, in tokens/s over all sequences.
 
@@ -176,6 +184,7 @@ class Row(Open):
     unit: str = "tokens/s"
     predicted: dict[Tier, float | None]
     residual_pct: dict[Tier, float | None]
+    anchored_residual_pct: dict[Tier, float | None] = {}  # at the read rate between the steps
     shares: dict[str, float] | None
     seconds: float
     time_to_first_token_seconds: float | None = None
@@ -254,6 +263,7 @@ class Comparison(Open):
 
     record: str
     residuals: dict[Tier, Residuals]
+    anchored_residuals: dict[Tier, Residuals] = {}  # where the cold read drifted
     rows: list[Row]
     verdicts: list[str]
     ceilings: dict[str, Any]

@@ -13,7 +13,6 @@ from membound.record import (
     Comparison,
     EngineResult,
     EngineRow,
-    Residuals,
     Row,
 )
 
@@ -151,10 +150,13 @@ def _residuals_table(comparison: Comparison) -> Table:
     table.add_column("tier")
     for heading in ("n", "median |%|", "p95 |%|"):
         table.add_column(heading, justify="right")
-    for tier in TIERS:
-        found: Residuals = comparison.residuals[tier]
+    named = {TIER_NAMES[tier]: comparison.residuals[tier] for tier in TIERS}
+    for tier, anchored in comparison.anchored_residuals.items():
+        if anchored.n:
+            named[f"{tier} at the read rate between the steps"] = anchored
+    for name, found in named.items():
         cells = _percent(found.median_abs_pct), _percent(found.p95_abs_pct)
-        table.add_row(TIER_NAMES[tier], str(found.n), *cells)
+        table.add_row(name, str(found.n), *cells)
     return table
 
 

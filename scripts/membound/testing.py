@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that this machine can run: C++, Python, C++ under sanitizers, fuzzing."""
+"""Every test that this machine can run: C++, Python, sanitizers, emulated GPU, fuzzing."""
 
 import os
 import subprocess
@@ -28,6 +28,7 @@ def run_all(long: bool) -> int:
         "ThreadSanitizer": lambda: _sanitized(
             "tsan", "-E", TIMED, *([] if long else ["-R", SHORT_THREADS])
         ),
+        "ROCm kernels on the CPU (HIP-CPU)": _emulated,
         "fuzzing (libFuzzer)": lambda: fuzzing.run(long, _build),
     }
     failed = []
@@ -50,14 +51,25 @@ def _pytest() -> int:
     return subprocess.call([sys.executable, "-m", "pytest", "tests/python"])
 
 
-def _build(preset: str) -> int:
+def _build(preset: str, *settings: str) -> int:
     """Configures and builds build/PRESET; shows the output only if it fails."""
-    for command in (["cmake", "--preset", preset], ["cmake", "--build", f"build/{preset}"]):
+    configure = ["cmake", "--preset", preset, *settings]
+    for command in (configure, ["cmake", "--build", f"build/{preset}"]):
         built = subprocess.run(command, capture_output=True, text=True)
         if built.returncode:
             print(built.stdout[-8000:], built.stderr[-8000:], sep="\n", flush=True)
             return built.returncode
     return 0
+
+
+def _emulated() -> int:
+    """Every GPU kernel run on the CPU, where HIP-CPU's headers are: they are not ours."""
+    headers = os.environ.get("MEMBOUND_HIP_CPU_INCLUDE_DIR")
+    if not headers:
+        print("skipped: MEMBOUND_HIP_CPU_INCLUDE_DIR does not name HIP-CPU's headers", flush=True)
+        return 0
+    setting = f"-DMEMBOUND_HIP_CPU_INCLUDE_DIR={headers}"
+    return _build("emulated", setting) or _ctest("build/emulated", "-R", r"^(emulated_|GpuKernels)")
 
 
 def _sanitized(preset: str, *chosen: str) -> int:

@@ -170,6 +170,10 @@ def test_drift_marks_the_run(cli, config):
     )
     assert found["ceilings"]["drifted"] is True
     assert any("drifted by -10" in text for text in found["verdicts"])
+    # The fake's steps do not slow down with it: at that rate they are ahead of what they should be.
+    for row in found["rows"]:
+        assert row["anchored_residual_pct"]["C"] > row["residual_pct"]["C"]
+    assert found["anchored_residuals"]["C"]["n"] == len(found["rows"])
 
 
 @pytest.mark.parametrize(

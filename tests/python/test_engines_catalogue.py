@@ -5,11 +5,14 @@ import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from membound import paths
-from membound.engines import architecture, devices, models
+from membound.engines import architecture, demand, devices, models, weights
 from membound.engines.devices import Accelerator
+from membound.errors import UsageError
 
 ROWS = list(devices.accelerators().values())
 MEMORY = json.loads((paths.CATALOGUE / "memory.json").read_text())["memory"]
@@ -129,6 +132,65 @@ def test_configs_with_unknown_keys_and_nested_text_are_read(name):
     plain = architecture.from_config(row, name, name)
     nested = {"model_type": "x", "vision_config": {"hidden_size": 7}, "text_config": row, "new": []}
     assert architecture.from_config(nested, name, name) == plain
+
+
+@pytest.mark.parametrize("key", ["llm_config", "language_config", "thinker_config"])
+def test_decoders_of_several_modalities_are_found(key):
+    row = next(r for r in models.catalogue.models().values() if r["id"] == "Llama-2-7B")
+    nested = {"vision_config": {}, key: {"text_config": row}}
+    plain = architecture.from_config(row, "x", "x")
+    assert architecture.from_config(nested, "x", "x") == plain
+    older = {"n_embd": 4096, "n_layer": 32, "n_head": 32, "n_inner": 11008, "vocab_size": 32000}
+    assert architecture.from_config(older, "x", "x").active == plain.active
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"hidden_size": None}, "has no 'hidden_size'"),
+        ({"hidden_size": "4096"}, "must be an integer"),
+        ({"num_hidden_layers": 0}, "must not be 0"),
+        ({"vocab_size": 1 << 30}, "must be an integer up to"),
+        ({"num_key_value_heads": [8, 8]}, "must be an integer"),
+        ({"intermediate_size": 0}, "no 'intermediate_size'"),
+    ],
+)
+def test_configs_that_make_no_sense_are_one_line(change, words):
+    row = next(r for r in models.catalogue.models().values() if r["id"] == "Llama-2-7B")
+    with pytest.raises(UsageError, match=words):
+        architecture.from_config({**row, **change}, "x", "x")
+
+
+CONFIG_KEYS = sorted({key for row in models._known().values() for key in row})
+ODD = [0, 1, 2, -1, 8, 4096, 1 << 30, 1.5, "8", None, True, [], [8, 8], {}]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([row for row in models._known().values() if "hidden_size" in row]),
+    st.dictionaries(st.sampled_from(CONFIG_KEYS), st.sampled_from(ODD), max_size=3),
+)
+def test_any_config_is_read_or_refused(row, changes):
+    try:
+        shape = architecture.from_config({**row, **changes}, "x", "x")
+    except UsageError:
+        return
+    step = demand.decode(shape, weights.parse("bf16"), 4, 100, demand.Layout(8, 8))
+    assert min(getattr(step, name) for name in step.__dataclass_fields__) >= 0
+
+
+@pytest.mark.parametrize(
+    ("name", "generation"),
+    [
+        ("NVIDIA GeForce RTX 3060", "ampere"), ("A100 SXM 80GB", "ampere server"),
+        ("RTX 4000 Ada", "ada"), ("RTX4090", "ada"), ("L40S", "ada"), ("H200 SXM", "hopper"),
+        ("GB200", "blackwell server"), ("RTX 5090", "blackwell"), ("Tesla T4", "turing"),
+        ("M2 Ultra 76-Core GPU", "m2"), ("MI300X", "cdna"), ("RX 7900 XTX", "rdna"),
+        ("Xeon 8480", ""), ("Nobody's 5", ""),
+    ],
+)  # fmt: skip
+def test_generations(name, generation):
+    assert devices.generation_of(name)[0] == generation
 
 
 def test_catalogue_counts_agree_with_the_names():

@@ -119,6 +119,8 @@ def test_backtest_prints_tables(cli, few):
     [
         ("", "no column 'device'"),
         ("a,b\n1,2\n", "no column 'device'"),
+        ("\r\n\r\n", "no column 'device'"),
+        ("device,engine,model,phase,tokens_per_s,batch,batch\n", "twice"),
         ("device,engine,model,phase,tokens_per_s\n", "no row of"),
         ("device,engine,model,phase,tokens_per_s\nx,y,z,decode,-1\n", "out of range"),
     ],

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membound.engines import answer, demand, devices, models, natural, profile, terms, weights
+from membound.engines import (
+    answer,
+    architecture,
+    demand,
+    devices,
+    models,
+    natural,
+    profile,
+    terms,
+    weights,
+)
 from membound.engines.demand import Layout
 
 NAMES = ["Llama-2-7B", "Llama-3.1-8B", "Mixtral-8x7B", "DeepSeek-V3", "Gemma-3-4B", "gpt-oss-20b"]
@@ -66,7 +76,7 @@ def test_bytes_of_the_cache_and_operations_add_over_sequences(model, dtype, a, b
     shape, kind = models.load(model), weights.parse(dtype)
     where = Layout(shards=count, expert_shards=count)
     one, two, both = (demand.decode(shape, kind, n, context, where) for n in (a, b, a + b))
-    for name in ("kv_bytes", "matmul_flops", "attention_flops"):
+    for name in ("kv_bytes", "matmul_flops", "expert_flops", "attention_flops"):
         assert getattr(one, name) + getattr(two, name) == pytest.approx(getattr(both, name))
     assert both.weight_bytes == one.weight_bytes
     assert max(one.expert_bytes, two.expert_bytes) <= both.expert_bytes + 1e-9
@@ -123,7 +133,41 @@ def test_sliding_windows_end():
 def test_experts_touched():
     shape = models.load("Mixtral-8x7B")
     assert shape.touched_experts(1) == pytest.approx(2)
-    assert 7.9 < shape.touched_experts(32) < 8
+    # Routed with equal chance 32 tokens would touch 7.999 of 8; some experts are favourites.
+    assert 7 < shape.touched_experts(32) < 7.9
+    assert 7.99 < shape.touched_experts(1e5) < 8
+
+
+def test_layers_without_a_cache_keep_a_state():
+    plain, hybrid = (architecture.from_totals("x", 8e9, None, part) for part in (1.0, 0.1))
+    growth = [one.cached_tokens(9000) - one.cached_tokens(1000) for one in (plain, hybrid)]
+    assert growth[1] == pytest.approx(0.1 * growth[0], rel=0.15)
+    kind, where = weights.parse("bf16"), Layout()
+    empty = [demand.decode(one, kind, 1, 0, where).kv_bytes for one in (plain, hybrid)]
+    assert empty[0] == 0
+    # 30 of 34 layers: 2 x 4352 x 128 numbers of four bytes, read and written.
+    recurrent = hybrid.layers - hybrid.attention_layers
+    assert empty[1] == recurrent * 2 * hybrid.hidden * 128 * 4 * 2
+
+
+def test_requests_that_wait_for_their_first_token_are_not_in_the_batch():
+    work = work_of("vllm", "h100_sxm", "Llama-3.1-8B", 1, "decode", 64, 1000, "bf16")
+    busy = replace(work, phase="continuous", prompt=1000.0, generated=500.0, depth=0.0)
+    waiting = replace(busy, generating=0.25)
+    step = {name: terms.of(one)[0][terms.INDEX["kv"]] for name, one in
+            {"busy": busy, "waiting": waiting}.items()}  # fmt: skip
+    assert step["waiting"] == pytest.approx(step["busy"] / 4)
+    assert seconds(waiting) < seconds(busy)
+
+
+def test_links_through_the_host_are_less_certain():
+    def width(link):
+        work = work_of("vllm", "h100_sxm", "Llama-3.1-70B", 4, "decode", 16, 1000, "fp8")
+        found = replace(work, device=work.device.model_copy(update={"link_GBps": link}))
+        answered = answer.answer(found)["interval90"]
+        return answered[1] / answered[0]
+
+    assert width(32) > width(900)
 
 
 def test_causes_sum_terms():

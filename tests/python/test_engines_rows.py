@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published rows from outside: defects are skipped and counted, broken files are one line."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from membound.engines import names, points, rows, weights
 from membound.errors import UsageError
@@ -52,12 +57,75 @@ def test_optional_columns_may_be_absent(tmp_path):
         ({"weight_dtype": "odd"}, "weight_dtype unknown and no weight_bytes_GB"),
         ({"phase": "sleep"}, "unknown phase"),
         ({"phase": "max serving"}, "serving without prompt_len and gen_len"),
+        ({"tokens_per_s": "1e30"}, "tokens_per_s is out of range"),
+        ({"tokens_per_s": "1e-30"}, "tokens_per_s is out of range"),
+        ({"tokens_per_s": "1,500"}, "row with more or fewer fields than the header"),
+        ({"mem_bw_GBps": "0"}, "mem_bw_GBps is out of range"),
+        ({"mem_bw_GBps": "1e30"}, "mem_bw_GBps is out of range"),
+        ({"peak_tflops_fp16": "-1"}, "peak_tflops_fp16 is out of range"),
+        ({"params_B": "1e30"}, "params_B is out of range"),
+        ({"tp": "0.5"}, "tp is out of range"),
+        ({"ep": "inf"}, "ep is out of range"),
     ],
 )
 def test_a_defect_is_skipped_and_counted(tmp_path, change, reason):
     table = rows.read([write(tmp_path / "x.csv", {}, change)])
     assert len(points.build(table)) == 1
     assert table.skipped == {reason: 1}
+
+
+def test_spreadsheets_files_are_read(tmp_path):
+    """A byte order mark, CRLF, spaces around names, columns that nobody knows, quotes."""
+    path = write(tmp_path / "x.csv", {"colour": "red", "note": '"said ""fast"", twice"'})
+    text = path.read_text().replace("device,", " device ,").replace("\n", "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    table = rows.read([path])
+    (point,) = points.build(table)
+    assert not table.skipped
+    assert point.row.note == 'said "fast", twice'
+
+
+NUMBERS = ["", "0", "-1", "0.5", "1e-30", "1e30", "1e308", "nan", "8", "512", "x", "0x10", "1_000"]
+FIELDS = {
+    "device": ["RTX 4090", "H100 SXM", "Nobody's 5", ""],
+    "engine": ["vllm", "llama.cpp (Dec 2023)", "new"],
+    "model": ["Llama 2 7B", "gpt-oss-20b", "DeepSeek-R1", "new-30B-A0.001B", "x"],
+    "phase": ["decode", "prefill", "serving", "decode (continuous batching, TPOT)",
+              "decode (incl. prefill time)"],
+    "weight_dtype": ["bf16", "odd", "0bpw", "INT4 g0", ""],
+    "note": ["", "TTFT 24323.1 ms", "TTFT 0 ms"],
+    **dict.fromkeys(rows.LIMITS, NUMBERS),
+}  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_any_row_is_predicted_or_counted(data):
+    usual = {**GOOD, "mem_bw_GBps": "1000", "prompt_len": "128", "gen_len": "64"}
+    odd = data.draw(st.lists(st.sampled_from(list(FIELDS)), max_size=4, unique=True))
+    fields = usual | {name: data.draw(st.sampled_from(FIELDS[name])) for name in odd}
+    table = rows.Table()
+    rows._add(fields, Path("x.csv"), 2, table)
+    made = points.build(table)
+    assert len(made) + sum(table.skipped.values()) == 1
+    for point in made:
+        assert np.isfinite(point.seconds).all()
+        assert (point.seconds >= 0).all()
+        assert 0 < point.seconds.sum() < 1e9
+
+
+def test_a_first_token_that_takes_long_leaves_fewer_sequences(tmp_path):
+    served = {"phase": "decode (continuous batching)", "batch": "64", "gen_len": "100",
+              "prompt_len": "1000", "tokens_per_s": "6400"}  # fmt: skip
+    waits = served | {"note": "TPOT 10.0 ms TTFT 3000.0 ms"}
+    plain, waiting = points.build(rows.read([write(tmp_path / "x.csv", served, waits)]))
+    assert plain.work.generating == 1
+    assert waiting.work.generating == pytest.approx(0.25)  # a second of four
+
+
+def test_tensors_lie_over_as_many_devices_as_are_named(tmp_path):
+    (point,) = points.build(rows.read([write(tmp_path / "x.csv", {"n_devices": "1", "tp": "4"})]))
+    assert (point.work.devices, point.work.layout.shards) == (4, 4)
 
 
 def test_ragged_rows_are_counted_and_empty_lines_are_not(tmp_path):
@@ -74,6 +142,9 @@ def test_ragged_rows_are_counted_and_empty_lines_are_not(tmp_path):
         (b"device,engine\nx,y\n", "no column 'model'"),
         (b"\xff\xfe\x00\x01", "not a CSV file in UTF-8"),
         (b"device\x00,engine\n", "no column|not a CSV"),
+        (b"device,engine,model,phase,tokens_per_s,device\n", "column 'device' twice"),
+        (b"device;engine;model;phase;tokens_per_s\n", "no column 'device'"),
+        (b"device,engine,model,phase,tokens_per_s\n" + b"x" * 200000, "not a CSV"),
     ],
 )
 def test_broken_files_are_one_line(tmp_path, content, message):

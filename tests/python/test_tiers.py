@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membound.model import curves, shape, tiers, work
+from membound.model import anchored, curves, shape, tiers, work
 from membound.model.machine import Ceilings, Kernel
 from membound.model.overlap import Fit
 from membound.model.types import Types
@@ -132,3 +132,15 @@ def test_a_missing_kernel_comes_from_its_kind_and_not_from_another_row_count():
     }
     assert curves.from_kin(name(200), 40_000, kernels, 0.0) == pytest.approx(2e-6)
     assert curves.from_kin(name(200, m=8), 40_000, kernels, 0.0) is None
+
+
+@given(machines(), steps, st.floats(1.0, 4.0))
+def test_faster_memory_between_the_steps_never_takes_longer(ceilings, step, change):
+    predicted = tiers.predict(step, ceilings).seconds
+    same, faster = (anchored.seconds(step, ceilings, c) for c in (1.0, change))
+    for tier in ("C", "K"):
+        if predicted[tier] is None:
+            assert same[tier] is faster[tier] is None
+            continue
+        assert same[tier] == pytest.approx(predicted[tier])
+        assert predicted[tier] / change * (1 - 1e-9) <= faster[tier] <= same[tier] * (1 + 1e-9)

@@ -12,10 +12,19 @@ if(NOT MEMBOUND_TBB)
   return()
 endif()
 
+# Kernels take one type for another in memory, as GPU compilers allow.
+function(membound_emulated_module name)
+  cmake_parse_arguments(arg "" "FOLDER" "KERNELS" ${ARGN})
+  set_source_files_properties(${arg_KERNELS} PROPERTIES LANGUAGE CXX
+    COMPILE_OPTIONS "-xc++;-O2;-fno-strict-aliasing;-fopenmp-simd;-Wno-unknown-pragmas")
+  membound_gpu_module(${name} KERNELS ${arg_KERNELS} ARCHITECTURES HIP-CPU FOLDER ${arg_FOLDER}
+    LIBRARIES ${MEMBOUND_TBB} VENDOR_FOLDER ${CMAKE_CURRENT_SOURCE_DIR}/emulated)
+  target_include_directories(membound_${name} SYSTEM PRIVATE ${MEMBOUND_HIP_CPU_INCLUDE_DIR})
+endfunction()
+
 membound_gpu_kernels(kernels rocm)
-set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX)
-membound_gpu_module(rocm KERNELS ${kernels} ARCHITECTURES HIP-CPU LIBRARIES ${MEMBOUND_TBB})
-target_include_directories(membound_rocm BEFORE PRIVATE ${CMAKE_CURRENT_LIST_DIR})
-target_include_directories(membound_rocm SYSTEM PRIVATE ${MEMBOUND_HIP_CPU_INCLUDE_DIR})
-# Frames of kernels must fit its fibers' small stacks, even where the rest is built for debugging.
-target_compile_options(membound_rocm PRIVATE -O2)
+membound_emulated_module(rocm KERNELS ${kernels})
+if(membound_gpu_test_kernels)
+  membound_emulated_module(rocm_tests KERNELS ${membound_gpu_test_kernels}
+    FOLDER ${membound_gpu_test_folder})
+endif()

@@ -5,6 +5,7 @@
 // all its rows and then for all rows.
 #include <bit>
 
+#include "backends/error.h"
 #include "benches/bandwidth/shape.gpu.h"
 #include "benches/bandwidth/slots.gpu.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "benches/inference/argmax/scratch.h"
 #include "benches/inference/model_cases.h"
 
 namespace membound {
@@ -13,11 +14,13 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   Prepared prepared;
   prepared.buffers.push_back(random_floats(device, rows * width, 51));
   prepared.buffers.push_back(device.alloc(rows * 4));
-  const Launch launch{
-      .kernel = device.need_kernel("argmax/f32"),
-      .args = {.buffer = {{prepared.buffers[0].data()}, {prepared.buffers[1].data()}},
-               .n = {rows, width}},
-      .depends = -1};
+  prepared.buffers.push_back(device.alloc(argmax_scratch_bytes(rows)));
+  const Launch launch{.kernel = device.need_kernel("argmax/f32"),
+                      .args = {.buffer = {{prepared.buffers[0].data()},
+                                          {prepared.buffers[1].data()},
+                                          {prepared.buffers[2].data()}},
+                               .n = {rows, width}},
+                      .depends = -1};
   prepared.launches = {launch};
   prepared.check = [&device, launch, rows, width] {
     const auto x = device.to_host<float>(launch.args.buffer[0].data, rows * width);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // tokens[b] = index of the largest logit, the lowest of equal ones.
-// Buffers: 0 logits [B][V], 1 tokens int32 [B]. Sizes: B, V.
+// Buffers: 0 logits [B][V], 1 tokens int32 [B], 2 scratch, which nothing here needs. Sizes: B, V.
 //
 //   for (b = 0; b < B; ++b)
 //     for (best = i = 0; i < V; ++i)

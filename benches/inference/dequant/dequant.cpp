@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gemv kernel with quantised weights that stay in the caches: what dequantisation and the
 // products allow where no byte has to come from memory.
+#include <algorithm>
 #include <set>
 
 #include "benches/inference/matmul.h"
@@ -9,15 +10,18 @@
 namespace membound {
 namespace {
 
-constexpr int64_t kUnitBytes = int64_t{256} << 10;  // of weights for each unit: well within an L2
+// Of weights for each unit: well within a core's L2. Units that share one have half of it together.
+constexpr int64_t kUnitBytes = int64_t{256} << 10;
 
 std::vector<Case> cases(Workspace& workspace) {
   const Options& options = workspace.options();
   const std::string& dtype = options.types.weights;
   if (!options.model || !is_quantised(dtype)) return {};
   const int64_t k = options.model->hidden;
-  const int64_t units = workspace.device().info().compute_units;
-  const int64_t rows = units * (kUnitBytes / stored_bytes(dtype, k) / 32 * 32);
+  const DeviceInfo& info = workspace.device().info();
+  int64_t bytes = kUnitBytes;
+  if (info.llc_bytes > 0) bytes = std::min(bytes, info.llc_bytes / 2 / info.compute_units);
+  const int64_t rows = info.compute_units * (bytes / stored_bytes(dtype, k) / 32 * 32);
   if (rows == 0) return {};
   std::vector<Case> all;
   for (const int64_t m : std::set(options.batches.begin(), options.batches.end())) {

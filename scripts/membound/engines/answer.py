@@ -110,7 +110,8 @@ def answer(work: Workload) -> dict[str, Any]:
         "bound": next(iter(shares), None),
         "bytes_per_step": tokens * where
         * (total.weight_bytes + total.expert_bytes + total.kv_bytes),
-        "flops_per_step": tokens * where * (total.matmul_flops + total.attention_flops),
+        "flops_per_step": tokens * where
+        * (total.matmul_flops + total.expert_flops + total.attention_flops),
         "unknown": list(found.unknown),
         "fits_in_memory": _fits(work),
         "profile_sha256": profile.load().training_sha256,

@@ -8,7 +8,13 @@ from typing import Any
 from membound.errors import UsageError
 
 LARGEST = 1 << 24
+# Of a recurrent layer (Mamba-2, gated delta rule): twice the width times 128, in f32, read and
+# written for every token of a sequence.
+STATE_BYTES = 2 * 4 * 2 * 128
 ROUTED_PART = 0.55  # of the parameters that a token of a mixture of experts uses
+NESTED, MOST_NESTED = ("text_config", "llm_config", "language_config", "thinker_config"), 4
+OLDER = {"n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads",
+         "n_inner": "intermediate_size"}  # fmt: skip
 EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
@@ -23,18 +29,18 @@ class Architecture:
     attention_layers: int  # layers with a KV cache that grows; others are linear
     kv_elements: float  # one token and one of those layers
     score_width: float  # multiply-adds for one query head and one cached token
-    shared_kv: bool  # every device of a tensor-parallel group holds all of the cache
     kv_heads: int
-    window: int | None
-    window_layers: int
     attention_weights: float  # all layers
     dense_weights: float  # MLPs that every token uses, shared experts and routers with them
-    expert_weights: float  # one routed expert of one layer
-    experts: int
-    experts_per_token: int
-    expert_layers: int
     head_weights: float
-    embedding_weights: float  # beside the head; 0 when tied
+    expert_weights: float = 0.0  # one routed expert of one layer
+    experts: int = 0
+    experts_per_token: int = 0
+    expert_layers: int = 0
+    embedding_weights: float = 0.0  # beside the head; 0 when tied
+    shared_kv: bool = False  # every device of a tensor-parallel group holds all of the cache
+    window: int | None = None
+    window_layers: int = 0
     known: bool = True
 
     @property
@@ -53,11 +59,22 @@ class Architecture:
         """Parameters that one token multiplies with."""
         return self.always + self.expert_layers * self.experts_per_token * self.expert_weights
 
+    @property
+    def state_bytes(self) -> float:
+        """What the layers without a growing cache read and write for a token of one sequence."""
+        return float((self.layers - self.attention_layers) * self.hidden * STATE_BYTES)
+
     def touched_experts(self, tokens: float) -> float:
-        """Expected number of a layer's experts that `tokens` tokens use, routed independently."""
+        """Expected number of a layer's experts that `tokens` tokens use.
+
+        Routers favour some experts. With popularity spread exponentially, further tokens that would
+        choose y experts each on average miss one with the chance 1 / (1 + y), not exp(-y).
+        """
         if not self.experts:
             return 0.0
-        return float(self.experts * (1 - (1 - self.experts_per_token / self.experts) ** tokens))
+        first = min(1.0, tokens) * self.experts_per_token
+        more = self.experts_per_token * max(0.0, tokens - 1) / self.experts
+        return first + (self.experts - first) * more / (1 + more)
 
     def cached_tokens(self, context: float) -> float:
         """Layers x tokens that one sequence reads; sliding windows end where they end."""
@@ -67,28 +84,27 @@ class Architecture:
 
 def from_config(config: Mapping[str, Any], name: str, where: str) -> Architecture:
     """Read a Hugging Face config; keys that it has and this does not know are left aside."""
-    text = config.get("text_config")
-    if isinstance(text, Mapping):
-        config = {**config, **text}
+    config = _of_the_decoder(config)
     read = _Reader(config, where)
     hidden, layers, heads = (
         read.number("hidden_size"),
         read.number("num_hidden_layers"),
         read.number("num_attention_heads"),
     )
-    kv_heads = read.number("num_key_value_heads", heads)
+    kv_heads = read.number("num_key_value_heads", heads) or heads
     head_dim = read.number("head_dim", max(1, hidden // heads))
     attention, kv_elements, width = _attention(read, hidden, heads, kv_heads, head_dim)
     full = sum(kind != "linear_attention" for kind in read.names("layer_types")) or layers
     interval = read.number("full_attention_interval", 0)
-    full = layers // interval if interval else min(full, layers)
+    full = max(1, layers // interval) if interval else min(full, layers)
     gate = 2 if config.get("mlp_gated") is False else 3
     experts = max((read.number(key, 0) for key in EXPERT_KEYS), default=0)
     expert_layers = 0
     dense, expert = 0.0, 0.0
     if experts > 1:
         step = read.number("interleave_moe_layer_step", 1)
-        expert_layers = (layers - read.number("first_k_dense_replace", 0)) // max(1, step)
+        dense_layers = min(layers, read.number("first_k_dense_replace", 0))
+        expert_layers = (layers - dense_layers) // max(1, step)
         inner = read.number("moe_intermediate_size", read.number("intermediate_size", 0))
         if not inner:
             raise UsageError(f"{where} has experts and no 'moe_intermediate_size'")
@@ -113,7 +129,7 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Architectur
         shared_kv=bool(config.get("kv_lora_rank")),
         kv_heads=kv_heads,
         window=window or None,
-        window_layers=_window_layers(read, layers) if window else 0,
+        window_layers=min(full, _window_layers(read, layers)) if window else 0,
         attention_weights=layers * attention,
         dense_weights=dense,
         expert_weights=expert,
@@ -125,13 +141,23 @@ def from_config(config: Mapping[str, Any], name: str, where: str) -> Architectur
     )
 
 
+def _of_the_decoder(config: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
+    """A config of several modalities holds its decoder's in another; older ones name keys apart."""
+    for key in NESTED:
+        inner = config.get(key)
+        if isinstance(inner, Mapping) and depth < MOST_NESTED:
+            return _of_the_decoder({**config, key: None, **inner}, depth + 1)
+    return {**{new: config[old] for old, new in OLDER.items() if old in config}, **config}
+
+
 def _attention(
     read: "_Reader", hidden: int, heads: int, kv_heads: int, head_dim: int
 ) -> tuple[float, float, float]:
     """Weights of a layer, cached elements of a token, multiply-adds of a head and cached token."""
     rank = read.number("kv_lora_rank", 0)
     if not rank:
-        weights = hidden * (2 * heads + 2 * kv_heads) * head_dim
+        outward = 3 if read.config.get("attn_output_gate") is True else 2
+        weights = hidden * (outward * heads + 2 * kv_heads) * head_dim
         return float(weights), 2.0 * kv_heads * head_dim, 2.0 * head_dim
     nope, rope = read.number("qk_nope_head_dim"), read.number("qk_rope_head_dim")
     value, query_rank = read.number("v_head_dim"), read.number("q_lora_rank", 0)
@@ -178,11 +204,14 @@ class _Reader:
         return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def from_totals(name: str, total: float, active: float | None) -> Architecture:
+def from_totals(
+    name: str, total: float, active: float | None, attending: float = 1.0
+) -> Architecture:
     """A typical decoder of that many parameters, where no config is known.
 
     Width and depth follow what published decoders have (hidden about 128 per layer); grouped-query
     attention with 8 KV heads of 128; 8 experts for a token, of as many as the totals imply.
+    `attending` is the part of the layers that keep a cache; the others are recurrent.
     """
     body = max(total, 1e6)
     dense_like = active if active and active < 0.8 * total else body
@@ -204,13 +233,10 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
         hidden=hidden,
         layers=layers,
         heads=heads,
-        attention_layers=layers,
+        attention_layers=max(1, round(attending * layers)),
         kv_elements=2.0 * kv_heads * 128,
         score_width=256.0,
-        shared_kv=False,
         kv_heads=kv_heads,
-        window=None,
-        window_layers=0,
         attention_weights=attention,
         dense_weights=max(0.0, active_body - attention - vocabulary),
         expert_weights=expert,
@@ -218,6 +244,5 @@ def from_totals(name: str, total: float, active: float | None) -> Architecture:
         experts_per_token=per_token,
         expert_layers=layers if experts else 0,
         head_weights=vocabulary,
-        embedding_weights=0.0,
         known=False,
     )

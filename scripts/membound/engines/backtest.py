@@ -43,7 +43,6 @@ class Backtest:
     skipped: dict[str, int]
     lefts: dict[str, Left] = field(default_factory=dict)
     stretches: dict[str, np.ndarray] = field(default_factory=dict)
-    before_newest: Left | None = None  # the HBM3e fit on all scored points, seen ones too
 
     @property
     def groups(self) -> list[str]:
@@ -74,7 +73,8 @@ def run(files: Sequence[Path]) -> Backtest:
     test = Backtest(all_points, scored, design, full, dict(given.skipped.most_common()))
     for name in HOLDOUTS:
         test.lefts[name] = holdout.one_by_one(name, all_points, design, full, scored)
-    newest, test.before_newest = holdout.newest_memory(all_points, design, full, scored)
+    new = np.array([holdout.is_newest(point) for point in all_points])
+    newest = holdout.together("HBM3e", new, all_points, design, full, scored)
     if not np.isnan(newest.log_seconds).all():
         test.lefts["HBM3e"] = newest
     unseen = _by_profile(all_points, scored)
@@ -155,13 +155,16 @@ def document(test: Backtest, files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _experiments(test: Backtest) -> dict[str, Any]:
-    """Pairs of devices by each device left out, and across the step to HBM3e."""
+    """Pairs of devices by each device left out, and across the step to HBM3e.
+
+    Across that step one fit, without both devices, predicts both.
+    """
     left = test.lefts["device"]
     result = {"device": natural.table(test.points, left, _predicted(left))}
-    if "HBM3e" in test.lefts and test.before_newest is not None:
-        across = natural.table(test.points, test.before_newest, test.scored)
-        newest = {p.work.device.name for p in test.points if holdout.is_newest(p)}
-        result["HBM3e"] = [row for row in across if {row["slower"], row["faster"]} & newest]
+    if "HBM3e" in test.lefts:
+        both = natural.beside(test.points, holdout.is_newest)
+        across = holdout.together("HBM3e", both, test.points, test.design, test.full, test.scored)
+        result["HBM3e"] = natural.table(test.points, across, _predicted(across))
     return result
 
 

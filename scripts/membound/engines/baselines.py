@@ -10,8 +10,9 @@ from membound.engines.terms import INDEX, MEMORY
 
 CONSTANT = 0.55  # the fraction of the paper bandwidth that a well-known catalogue tool assumes
 READS = [INDEX[name] for name in MEMORY]
-FLOPS = [INDEX[name] for name in ("matmul", "attention", "pf_matmul", "pf_attention",
-                                  "mix_matmul", "mix_attention")]  # fmt: skip
+FLOPS = [INDEX[name] for name in ("matmul", "expert_matmul", "attention", "pf_matmul",
+                                  "pf_attention", "mix_matmul", "mix_expert_matmul",
+                                  "mix_attention")]  # fmt: skip
 
 
 def roofline(points: Sequence[Point]) -> np.ndarray:

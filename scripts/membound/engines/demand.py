@@ -33,6 +33,7 @@ class Demand:
     expert_bytes: float = 0.0
     kv_bytes: float = 0.0
     matmul_flops: float = 0.0
+    expert_flops: float = 0.0  # of experts that a router chose: small products, unevenly loaded
     attention_flops: float = 0.0
     unpacked_weights: float = 0.0
     layers: float = 0.0  # passes through a layer: each is a few launches
@@ -78,13 +79,15 @@ def decode(
     touched = a.touched_experts(batch) * a.expert_layers
     kv = batch * a.cached_tokens(context) * a.kv_elements * kv_element_bytes
     kv_shards = 1 if a.shared_kv else min(where.shards, a.kv_heads)
+    state = batch * a.state_bytes / where.shards
     pairs = batch * a.cached_tokens(context)
     routed = a.expert_layers * a.experts_per_token * a.expert_weights
     return Demand(
         weight_bytes=always / where.shards,
         expert_bytes=touched * expert / where.expert_shards,
-        kv_bytes=kv / kv_shards,
-        matmul_flops=2 * batch * (a.always / where.shards + routed / where.expert_shards),
+        kv_bytes=kv / kv_shards + state,
+        matmul_flops=2 * batch * a.always / where.shards,
+        expert_flops=2 * batch * routed / where.expert_shards,
         attention_flops=2 * pairs * a.heads * a.score_width / where.shards,
         unpacked_weights=_unpacked(a, kind, touched, where),
         layers=a.layers,
@@ -112,12 +115,13 @@ def prefill(
     pairs = total * a.cached_tokens(mean_context)
     kv = batch * a.cached_tokens(mean_context) * a.kv_elements * kv_element_bytes
     routed = a.expert_layers * a.experts_per_token * a.expert_weights
-    body = (a.always - a.head_weights) / where.shards + routed / where.expert_shards
+    body = (a.always - a.head_weights) / where.shards
     return Demand(
         weight_bytes=chunks * always / where.shards,
         expert_bytes=chunks * touched * expert / where.expert_shards,
         kv_bytes=max(1.0, tokens / CHUNK_TOKENS) * kv / min(where.shards, a.kv_heads),
         matmul_flops=2 * total * body,
+        expert_flops=2 * total * routed / where.expert_shards,
         attention_flops=2 * pairs * a.heads * a.score_width / where.shards,
         unpacked_weights=chunks * _unpacked(a, kind, touched, where),
         layers=chunks * a.layers,

@@ -38,6 +38,7 @@ class Accelerator(BaseModel):
     half_rate_accumulate: bool = False  # f16_TFLOPS accumulates in f32, at half of f16's rate
     last_level_cache_MB: PositiveFloat | None = None
     power_W: PositiveFloat | None = None
+    shown_as_devices: PositiveInt = 1  # to a program, each with its part
     interconnect: str = ""
     status: str
     source: str
@@ -51,6 +52,8 @@ class Device(BaseModel):
 
     name: str
     platform: str
+    generation: str  # of the chip: what kernels are written for; empty where not known
+    year: float | None  # of that generation, which its hosts share
     bandwidth_GBps: PositiveFloat
     f16_TFLOPS: PositiveFloat
     peak_known: bool
@@ -116,6 +119,34 @@ def platform_of(name: str, vendor: str = "") -> str:
     return "other"
 
 
+# Chips of one design differ in their number of units and in their memory: pattern, name, year.
+GENERATIONS: tuple[tuple[str, str, float | None], ...] = (
+    (r"\bm1\b", "m1", 2020.5),
+    (r"\bm2\b", "m2", 2022),
+    (r"\bm3\b", "m3", 2023),
+    (r"\bm4\b", "m4", 2024),
+    (r"\bm5\b", "m5", 2025),
+    (r"\b(p100|p40|gtx 10\d\d)\b", "pascal", 2016),
+    (r"\b(v100|titan v)\b", "volta", 2017),
+    (r"\b(t4|rtx 20\d\d|gtx 16\d\d)\b|\brtx [4568]000$", "turing", 2018),
+    (r"\b(a100|a30)\b", "ampere server", 2020),
+    (r"\b(a10g?|a16|a40|a[2456]000|rtx 30\d\d|orin)\b", "ampere", 2020),
+    (r"\b(ada|l4|l40s?|rtx 40\d\d)\b", "ada", 2022),
+    (r"\b(h100|h200|h20|h800|gh200)\b", "hopper", 2022),
+    (r"\b(b100|b200|b300|gb200|gb300|thor)\b", "blackwell server", 2024),
+    (r"\b(rtx 50\d\d|gb10|spark|blackwell)\b", "blackwell", 2025),
+    (r"\bmi\d{2,3}[ax]?\b", "cdna", None),
+    (r"\brx [679]\d{3}\b", "rdna", None),
+)
+
+
+def generation_of(name: str) -> tuple[str, float | None]:
+    """Name and year; empty and None where the device's name says nothing of it."""
+    text = re.sub(r"\b(rtx|gtx|rx)(\d)", r"\1 \2", simplify(name))
+    found = (entry[1:] for entry in GENERATIONS if re.search(entry[0], text))
+    return next(found, ("", None))
+
+
 # Bytes of bandwidth per flop differ by a factor of four within a platform: a guess, and marked so.
 TYPICAL_FLOPS_PER_BYTE = {"apple": 30.0, "cpu": 10.0, "amd": 150.0, "other": 60.0}
 
@@ -129,6 +160,7 @@ def describe(
     if not bandwidth:
         return None
     platform = platform_of(name, row.vendor if row else "")
+    generation, year = generation_of(name)
     peak = (row.f16_TFLOPS if row else None) or f16_TFLOPS
     known = peak is not None
     if peak is None:
@@ -141,6 +173,8 @@ def describe(
     return Device(
         name=row.id if row else simplify(name),
         platform=platform,
+        generation=generation,
+        year=year or (row.year if row else None),
         bandwidth_GBps=bandwidth,
         f16_TFLOPS=full,
         peak_known=known,

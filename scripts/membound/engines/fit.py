@@ -15,18 +15,14 @@ from scipy import linalg, sparse
 from membound.engines import effects
 from membound.engines.effects import Effect
 from membound.engines.points import Point
-from membound.engines.terms import MEMORY, TERMS
 from membound.engines.workload import Workload, group_of
 
 NU = 4.0  # degrees of freedom of the noise: a stray row pulls little
 PRIOR_WEIGHT = 4.0  # how many effects the spread given beforehand counts as
-OVERLAP = 1.0  # exponent with which bytes and operations overlap: 1 is one after the other
 ALONE = 10  # rows of one table that count in full
 WIDEST = 1.6  # factor by which the rows may change the spread given beforehand
 NOISE_START = 0.12
 COLD_ROUNDS, WARM_ROUNDS = 25, 4
-BYTES = np.array([name in MEMORY for name in TERMS])
-FLOPS = np.array([name in ("matmul", "attention", "pf_matmul", "pf_attention") for name in TERMS])
 
 
 @dataclass
@@ -39,6 +35,7 @@ class Design:
     weight: np.ndarray
     noise_class: np.ndarray
     at: tuple[np.ndarray, np.ndarray, np.ndarray]  # point, term, effect
+    times: np.ndarray  # how often each of these counts
     level: np.ndarray  # of each effect
     levels: list[tuple[str, str]]
     spread: np.ndarray  # of each level, beforehand
@@ -59,9 +56,11 @@ class Fit:
 def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
     index: dict[Effect, int] = {}
     where: list[tuple[int, int, int]] = []
+    times: list[float] = []
     for row, point in enumerate(points):
-        for term, effect in effects.of_point(point):
+        for term, effect, count in effects.of_point(point):
             where.append((row, term, index.setdefault(effect, len(index))))
+            times.append(count)
     names = list(index)
     level_of = [effects.level_of(effect) for effect in names]
     levels = sorted(set(level_of))
@@ -74,6 +73,7 @@ def design(points: Sequence[Point], noise_classes: Mapping[str, int]) -> Design:
         weight=_weights(points),
         noise_class=np.array([noise_classes[noise_class(point)] for point in points]),
         at=(at[:, 0], at[:, 1], at[:, 2]),
+        times=np.array(times),
         level=np.array([numbers[level] for level in level_of]),
         levels=levels,
         spread=np.array([effects.SPREAD[level][part] for level, part in levels]),
@@ -121,30 +121,18 @@ def evaluate(d: Design, value: np.ndarray) -> tuple[np.ndarray, np.ndarray, spar
     n, terms = d.seconds.shape
     row, term, effect = d.at
     logs = np.zeros((n, terms))
-    np.add.at(logs, (row, term), value[effect])
+    np.add.at(logs, (row, term), value[effect] * d.times)
     parts = d.seconds * np.exp(np.clip(logs, -15, 15))
     total, shares = combine(parts)
-    jacobian = sparse.csr_matrix((shares[row, term], (row, effect)), shape=(n, len(value)))
+    slopes = shares[row, term] * d.times
+    jacobian = sparse.csr_matrix((slopes, (row, effect)), shape=(n, len(value)))
     return np.log(total), shares, jacobian
 
 
 def combine(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds from terms, and each term's share (the derivative of log seconds by its logarithm).
-
-    Bytes and operations of one step overlap by `OVERLAP`; all else adds.
-    """
-    read, flops = parts[:, BYTES].sum(axis=1), parts[:, FLOPS].sum(axis=1)
-    rest = parts[:, ~(BYTES | FLOPS)].sum(axis=1)
-    if OVERLAP == 1.0:
-        total = read + flops + rest
-        return total, parts / total[:, None]
-    core = (read**OVERLAP + flops**OVERLAP) ** (1 / OVERLAP)
-    total = core + rest
-    scale = np.ones_like(parts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale[:, BYTES] = ((read / core) ** (OVERLAP - 1))[:, None]
-        scale[:, FLOPS] = ((flops / core) ** (OVERLAP - 1))[:, None]
-    return total, np.nan_to_num(parts * scale) / total[:, None]
+    """Seconds from terms, and each term's share: the slope of log seconds by its logarithm."""
+    total = parts.sum(axis=1)
+    return total, parts / total[:, None]
 
 
 def fit(d: Design, use: np.ndarray, start: Fit | None = None, noises: int = 8) -> Fit:

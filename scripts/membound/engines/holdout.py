@@ -53,17 +53,20 @@ def one_by_one(
     return left
 
 
-def newest_memory(
-    points: Sequence[Point], design: Design, full: Fit, scored: np.ndarray
-) -> tuple[Left, Left]:
-    """Fit on devices with memory up to HBM3: those with HBM3e and later, and all scored points."""
-    left, everywhere = (Left.empty("HBM3e", points, design.seconds.shape[1]) for _ in range(2))
-    out = np.array([is_newest(point) for point in points])
+def together(
+    name: str,
+    out: np.ndarray,
+    points: Sequence[Point],
+    design: Design,
+    full: Fit,
+    scored: np.ndarray,
+) -> Left:
+    """Leave all points that `out` marks out of one fit."""
+    left = Left.empty(name, points, design.seconds.shape[1])
     if (out & scored).any() and not out.all():
-        found = fit.predict(design, fit.fit(design, ~out, start=full, noises=len(full.noise)))
-        left.take(out & scored, found)
-        everywhere.take(scored, found)
-    return left, everywhere
+        found = fit.fit(design, ~out, start=full, noises=len(full.noise))
+        left.take(out & scored, fit.predict(design, found))
+    return left
 
 
 def is_newest(point: Point) -> bool:

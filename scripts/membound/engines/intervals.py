@@ -65,10 +65,11 @@ def stretches(scores: Scores, shipped: Mapping[str, float]) -> np.ndarray:
 def coverage_test(covered: Sequence[bool], clusters: Sequence[str]) -> float:
     """Two-sided p-value of 90 % coverage, where points of one cluster rise and fall together.
 
-    A binomial test on as many points as the clusters are worth (Kish's effective number).
+    A binomial test on as many points as the clusters are worth (Kish's effective number). One
+    cluster cannot tell how much its points share: it proves nothing.
     """
     n = len(covered)
-    if not n:
+    if len(set(clusters)) < 2:
         return 1.0
     _, place = np.unique(np.asarray(clusters), return_inverse=True)
     sizes = np.bincount(place)

@@ -77,7 +77,8 @@ def _of_row(row: dict[str, Any]) -> Architecture:
         return architecture.from_config(row, row["id"], f"model {row['id']}")
     active = row.get("stated_active_parameters_billion")
     total = 1e9 * float(row["stated_parameters_billion"])
-    return architecture.from_totals(row["id"], total, active and 1e9 * float(active))
+    attending = float(row.get("attending_layers_part", 1.0))
+    return architecture.from_totals(row["id"], total, active and 1e9 * float(active), attending)
 
 
 def describe(name: str, total_B: float | None, active_B: float | None) -> Architecture | None:

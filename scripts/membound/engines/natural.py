@@ -2,7 +2,7 @@
 """Natural experiments: pairs of devices that differ in bandwidth alone or in compute alone."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,15 @@ def pairs(points: Sequence[Point]) -> dict[tuple[str, str, str, str], list[tuple
                     slow, fast = points[a].work.device.name, points[b].work.device.name
                     found[kind, slow, fast, points[a].group].append((a, b))
     return found
+
+
+def beside(points: Sequence[Point], chosen: Callable[[Point], bool]) -> np.ndarray:
+    """Points of the chosen devices that have a pair, and of their partners."""
+    names = {point.work.device.name for point in points if chosen(point)}
+    both = {
+        name for _, slow, fast, _ in pairs(points) if {slow, fast} & names for name in (slow, fast)
+    }
+    return np.array([point.work.device.name in both for point in points])
 
 
 def _difference(slow: Point, fast: Point) -> str | None:

@@ -166,25 +166,25 @@ def predict(
     """From the profile alone; what it has never seen counts as typical, and as uncertain."""
     profile, places = load(path), _places(path)
     uses = [
-        (index, effect)
+        (index, effect, times)
         for index, term in enumerate(TERMS)
         if seconds[index] > 0
-        for effect in effects.of_term(term, work, source)
+        for effect, times in effects.of_term(term, work, source)
     ]
     logs = np.zeros(len(TERMS))
-    for index, effect in uses:
+    for index, effect, times in uses:
         if effect in places:
-            logs[index] += profile.effects[places[effect]].value
+            logs[index] += times * profile.effects[places[effect]].value
         elif effect[0] == "term":
             logs[index] += np.log(effects.PRIOR[effect[1]])
     total, shares = combine((seconds * np.exp(logs))[None, :])
     known = np.zeros(len(places))
     unknown: dict[Effect, float] = {}
-    for index, effect in uses:
+    for index, effect, times in uses:
         if effect in places:
-            known[places[effect]] += shares[0, index]
+            known[places[effect]] += times * shares[0, index]
         else:
-            unknown[effect] = unknown.get(effect, 0.0) + float(shares[0, index])
+            unknown[effect] = unknown.get(effect, 0.0) + times * float(shares[0, index])
     variance = max(0.0, float(known @ _covariance(path) @ known))
     variance += sum((slope * _spread(profile, e)) ** 2 for e, slope in unknown.items())
     noise = profile.noise.get(noise_class, max(profile.noise.values()))

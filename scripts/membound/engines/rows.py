@@ -17,7 +17,21 @@ from membound.errors import UsageError
 NEEDED = ("device", "engine", "model", "phase", "tokens_per_s")
 LARGEST_FILE = 64 << 20
 MOST_ROWS = 500_000
-LIMITS = {"batch": 1e6, "n_devices": 1e5, "prompt_len": 1e8, "gen_len": 1e8, "depth": 1e8}
+LIMITS: dict[str, tuple[float, float]] = {  # beyond them a figure is a mistake, not a machine
+    "mem_bw_GBps": (0.1, 1e7),
+    "peak_tflops_fp16": (1e-3, 1e7),
+    "n_devices": (1, 1e5),
+    "params_B": (1e-3, 1e6),
+    "active_params_B": (1e-3, 1e6),
+    "weight_bytes_GB": (1e-3, 1e6),
+    "batch": (1, 1e6),
+    "prompt_len": (0, 1e8),
+    "gen_len": (0, 1e8),
+    "depth": (0, 1e8),
+    "tokens_per_s": (1e-6, 1e10),
+    "tp": (1, 1e5),
+    "ep": (1, 1e5),
+}
 
 
 class Row(BaseModel):
@@ -55,10 +69,16 @@ class Row(BaseModel):
     @field_validator(*LIMITS)
     @classmethod
     def _plausible(cls, value: float | None, info: Any) -> float | None:
-        least = 1 if info.field_name in ("batch", "n_devices") else 0
-        if value is not None and not least <= value <= LIMITS[info.field_name]:
-            raise ValueError(f"not between {least} and {LIMITS[info.field_name]:g}")
+        least, most = LIMITS[info.field_name]
+        if value is not None and not least <= value <= most:
+            raise ValueError(f"not between {least:g} and {most:g}")
         return value
+
+    @property
+    def first_token_seconds(self) -> float | None:
+        """How long a request waited and digested its prompt, where the note states it."""
+        found = re.search(r"\bTTFT (\d+(?:\.\d+)?) ms", self.note)
+        return float(found[1]) / 1e3 if found else None
 
     @property
     def point(self) -> str:
@@ -74,6 +94,7 @@ class Row(BaseModel):
     def fingerprint(self) -> str:
         """Of what was measured and how, without where it is stored."""
         stored = self.model_dump(exclude={"file", "line", "note", "source_location"})
+        stored["first_token_seconds"] = self.first_token_seconds
         return hashlib.sha256(repr(sorted(stored.items())).encode()).hexdigest()
 
 
@@ -99,7 +120,10 @@ def _read_file(path: Path, table: Table) -> None:
             raise UsageError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: split it")
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            header = reader.fieldnames or []
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            if twice := [name for name in header if name and header.count(name) > 1]:
+                raise UsageError(f"{path} has the column '{twice[0][:40]}' twice: rename one")
             if missing := [name for name in NEEDED if name not in header]:
                 raise UsageError(
                     f"{path} has no column '{missing[0]}': it needs {', '.join(NEEDED)}"
@@ -144,9 +168,12 @@ def mend(row: Row) -> Row:
 
     llama.cpp split matrices by rows over several devices until pull request 4766 (January 2024)
     made whole layers the default; tables older than that are not layer splits. gpt-oss is published
-    in MXFP4 only: other labels name the arithmetic.
+    in MXFP4 only: other labels name the arithmetic. Tensors cannot lie over more devices than there
+    are.
     """
     changes: dict[str, Any] = {}
+    if row.tp and row.tp > row.n_devices:
+        changes["n_devices"] = row.tp
     if row.layer_split and _splits_rows(row):
         changes["layer_split"] = ""
     if re.search(r"gpt-?oss", row.model, re.I) and re.search("fp[48]", row.weight_dtype, re.I):

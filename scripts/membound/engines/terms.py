@@ -7,14 +7,15 @@ from membound.engines import demand
 from membound.engines.demand import Demand
 from membound.engines.workload import Workload
 
-TERMS = ("weights", "experts", "kv", "matmul", "attention", "unpack", "launch", "expert_launch",
-         "step", "hop", "wire", "pf_matmul", "pf_attention", "pf_launch",
-         "mix_matmul", "mix_attention", "mix_launch")  # fmt: skip
+TERMS = ("weights", "experts", "kv", "matmul", "expert_matmul", "attention", "unpack", "launch",
+         "expert_launch", "step", "hop", "wire", "pf_matmul", "pf_attention", "pf_launch",
+         "mix_matmul", "mix_expert_matmul", "mix_attention", "mix_launch")  # fmt: skip
 INDEX = {name: i for i, name in enumerate(TERMS)}
 MEMORY = ("weights", "experts", "kv")
 CAUSE = dict.fromkeys(MEMORY, "bytes") | {
-    "matmul": "flops", "attention": "flops", "pf_matmul": "flops", "pf_attention": "flops",
-    "mix_matmul": "flops", "mix_attention": "flops", "unpack": "issue", "launch": "overhead",
+    "matmul": "flops", "expert_matmul": "flops", "attention": "flops", "pf_matmul": "flops",
+    "pf_attention": "flops", "mix_matmul": "flops", "mix_expert_matmul": "flops",
+    "mix_attention": "flops", "unpack": "issue", "launch": "overhead",
     "expert_launch": "overhead", "step": "overhead",
     "pf_launch": "overhead", "mix_launch": "overhead", "hop": "communication",
     "wire": "communication",
@@ -36,7 +37,8 @@ def of(work: Workload) -> tuple[np.ndarray, Demand]:
     context = work.depth + work.prompt + work.generated / 2
     running = batch
     if work.phase == "continuous":
-        running = max(1.0, min(batch, fitting(work, context)))
+        # The rate is batch / time of a token, whoever waits for memory or a first token meanwhile.
+        running = max(1.0, min(batch * work.generating, fitting(work, context)))
     step = _decode(work, running, context)
     if work.phase == "decode":
         return _seconds(work, step, Demand(), Demand(), batch), _per(step, batch)
@@ -108,6 +110,7 @@ def _seconds(
         "experts": both.expert_bytes / read,
         "kv": both.kv_bytes / read,
         "matmul": decode.matmul_flops / multiply,
+        "expert_matmul": decode.expert_flops / multiply,
         "attention": decode.attention_flops / peak,
         "unpack": 2 * both.unpacked_weights / peak,
         "launch": decode.layers * MICROSECONDS10,
@@ -115,11 +118,12 @@ def _seconds(
         "step": decode.steps * 1e-3,
         "hop": (both.hops + mixed.hops) * MICROSECONDS10,
         "wire": (both.wire_bytes + mixed.wire_bytes) / (device.link_GBps * 1e9),
-        "pf_matmul": prefill.matmul_flops / multiply,
+        "pf_matmul": (prefill.matmul_flops + prefill.expert_flops) / multiply,
         "pf_attention": prefill.attention_flops / peak,
         "pf_launch": prefill.layers * MICROSECONDS10,
         "mix_launch": mixed.layers * MICROSECONDS10,
         "mix_matmul": mixed.matmul_flops / multiply,
+        "mix_expert_matmul": mixed.expert_flops / multiply,
         "mix_attention": mixed.attention_flops / peak,
     }
     return np.array([seconds[name] for name in TERMS]) / tokens

@@ -31,6 +31,7 @@ class Workload:
     depth: float
     layout: Layout
     scale: float = 1.0  # stored bytes over nominal
+    generating: float = 1.0  # of the requests in the system, the part that is past its first token
     assumed: tuple[str, ...] = ()
 
 
@@ -59,7 +60,7 @@ def read(row: Row, skipped: Counter[str]) -> Workload | None:
     assumed = [name for name in ("prompt_len", "gen_len") if getattr(row, name) is None]
     prompt = row.prompt_len if row.prompt_len is not None else 0.0
     if phase == "prefill":
-        prompt = row.prompt_len or PROMPT
+        prompt = max(1.0, row.prompt_len or PROMPT)
     elif row.depth is not None and row.prompt_len == row.depth:
         prompt = 0.0  # the prompt is what is cached already
     return Workload(
@@ -78,8 +79,18 @@ def read(row: Row, skipped: Counter[str]) -> Workload | None:
             round(row.n_devices), split, row.tp, row.ep, star=family == "llama.cpp"
         ),
         scale=_scale(row, architecture, kind),
+        generating=_generating(row),
         assumed=tuple(assumed),
     )
+
+
+def _generating(row: Row) -> float:
+    """By Little's law: the part of a request's time that it spends generating."""
+    first = row.first_token_seconds
+    if first is None or not row.batch or not row.gen_len:
+        return 1.0
+    generating = row.gen_len * row.batch / row.tokens_per_s
+    return generating / (first + generating)
 
 
 def _lacks(row: Row, phase: names.Phase, device: Device) -> str | None:

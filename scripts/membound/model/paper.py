@@ -45,8 +45,10 @@ def with_sources(
     named = [of_device(details) for details in devices]
     given = of_settings(settings)
     result = []
-    for own in named:
-        figures = {key: (value, BY_DEVICE) for key, value in own.items()}
+    for details, own in zip(devices, named, strict=True):
+        source = details.get("paper_source")
+        source = source if isinstance(source, str) else BY_DEVICE
+        figures = {key: (value, source) for key, value in own.items()}
         for key, value in given.items():
             if _lacks(own, key) and sum(_lacks(other, key) for other in named) == 1:
                 figures[key] = (value, BY_USER)

@@ -11,7 +11,7 @@ from membound import paths
 from membound.errors import CannotMeasure, UsageError
 from membound.model.shape import Shape
 from membound.model.types import ELEMENT_BYTES, Types, check_known
-from membound.model.work import Step, class_of, decode, expert_bytes, prefill
+from membound.model.work import Step, build, class_of, expert_bytes
 
 LAYER_CLASSES = ("attention", "mlp", "experts")
 SECONDS = 120.0  # for a file on a slow disk
@@ -47,8 +47,7 @@ def step(
         raise UsageError(f"--dtype {dtype}: {argument} holds {types.weights}: leave --dtype out")
     for name in (types.weights, types.embedding, types.head):
         check_known(name)
-    build = decode if phase == "decode" else prefill
-    return _with_stored_bytes(build(shape, types, batch, length), told["tensors"])
+    return _with_stored_bytes(build(phase, shape, types, batch, length), told["tensors"])
 
 
 def _types(classes: dict[str, Any], cache: str | None) -> Types:

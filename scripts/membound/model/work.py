@@ -133,6 +133,11 @@ def _classes(shape: Shape, launch: Launch) -> dict[str, int]:
     return found
 
 
+def build(phase: str, shape: Shape, types: Types, batch: int, length: int) -> Step:
+    """A decode step at a context of `length`, or a prefill of as many tokens."""
+    return (decode if phase == "decode" else prefill)(shape, types, batch, length)
+
+
 def decode(shape: Shape, types: Types, batch: int, context: int) -> Step:
     """One token for each of `batch` sequences; reads the KV of `context` tokens."""
     launches = list(_launches(shape, types, batch, 1, context))

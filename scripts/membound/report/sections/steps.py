@@ -44,18 +44,25 @@ def predicted(subjects: Sequence[Subject]) -> Section:
 
 def _table(subject: Subject) -> Table:
     rows = subject.rows
+    drifted = any(row.anchored_residual_pct for row in rows)
     body = []
     for label, row in zip(step_labels(rows), rows, strict=True):
         low, high = row.interval95
         cells = [label, number(row.measured), f"{number(low)} to {number(high)}"]
         cells += [NONE if (r := row.predicted[t]) is None else number(r) for t in TIERS]
-        cells += [NONE if (r := row.residual_pct[t]) is None else signed_percent(r) for t in TIERS]
+        for residual in (*(row.residual_pct[t] for t in TIERS), *_anchored(row, drifted)):
+            cells.append(NONE if residual is None else signed_percent(residual))
         body.append(cells)
     bases = ", ".join(sorted({row.interval_basis for row in rows}))
     headings = ["step", "measured", "95 % interval", "P", "C", "K",
-                "residual P", "residual C", "residual K"]  # fmt: skip
+                "residual P", "residual C", "residual K",
+                *["C, drift out", "K, drift out"] * drifted]  # fmt: skip
     caption = f"{_what(rows)} on {subject.label}; interval: {bases}"
     return Table(headings, body, caption, notes=_notes(subject))
+
+
+def _anchored(row: Row, drifted: bool) -> list[float | None]:
+    return [row.anchored_residual_pct.get(tier) for tier in ("C", "K")] if drifted else []
 
 
 def _what(rows: Sequence[Row]) -> str:
@@ -69,6 +76,9 @@ def _notes(subject: Subject) -> list[str]:
     steps = [s for s in prediction.steps if s.device == subject.device] if prediction else []
     whys = [f"Tier {t}: {why}." for s in steps for t, why in s.why_not.items()]
     notes = list(dict.fromkeys(whys))
+    if any(row.anchored_residual_pct for row in rows):
+        notes.append("Drift out: memory taken to be as fast as it was read between the steps.")
+    doubts: dict[str, list[str]] = {}
     for label, row in zip(step_labels(rows), rows, strict=True):
         if row.interpolated:
             names = ", ".join(clipped(name) for name in row.interpolated[:4])
@@ -76,8 +86,11 @@ def _notes(subject: Subject) -> list[str]:
             notes.append(f"{label}: tier K interpolates {names}{f' and {more} more' * (more > 0)}.")
         if row.marks:
             notes.append(f"{label}: {', '.join(row.marks)}.{_undisturbed(row)}")
-        if row.doubts:
-            notes.append(f"{label}: inconclusive, because {'; '.join(row.doubts)}.")
+        for doubt in row.doubts:
+            doubts.setdefault(doubt, []).append(label)
+    for doubt, labels in doubts.items():
+        which = "All steps" if len(labels) == len(rows) > 1 else ", ".join(labels)
+        notes.append(f"{which}: inconclusive, because {doubt}.")
     return notes
 
 
