@@ -13,7 +13,7 @@
 namespace membound {
 
 // Raised whenever anything below changes its layout or meaning; the loader refuses other numbers.
-inline constexpr int32_t kAbi = 2;
+inline constexpr int32_t kAbi = 3;
 
 inline constexpr int kMaxBuffers = 8;
 inline constexpr int kMaxSizes = 8;
@@ -41,6 +41,9 @@ struct DeviceInfo {
   int64_t llc_bytes;       // last-level caches, all together; 0 where unknown
   int64_t memory_bytes;
   int64_t memory_free_bytes;
+  // Of quantised weights whose rows lie abreast in panels; 0: one row lies after the other. Both
+  // are described in benches/model/quantised.h.
+  int32_t panel_rows;
   double timer_tick_seconds;  // resolution of the clock behind Measurement::seconds
 };
 
