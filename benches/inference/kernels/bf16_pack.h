@@ -149,30 +149,37 @@ MEMBOUND_AVX512 inline void split_panel(const uint16_t* w, int64_t stride, int64
 }
 
 // One block of up to 16 rows of a panel: row i's elements times its scale, rounded to bf16, to
-// out[i][0, 32), rows `stride` apart; zeros for rows that the panel lacks.
+// out[i][0, 32), rows `stride` apart; zeros for rows that the panel lacks. Machines with AMX have
+// the conversions of AVX512_BF16 too.
 template <typename Q>
-MEMBOUND_AVX512 inline void widen_rows(const PanelBlock& block, int64_t rows, int64_t stride,
-                                       uint16_t* out) {
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))) inline void widen_rows(
+    const PanelBlock& block, int64_t rows, int64_t stride, uint16_t* out) {
   constexpr int64_t kWords = Q::kBlockBytes / kWord;
-  constexpr bool kNibbles = Q::kBlockBytes < kScaleBlock;
+  constexpr int kHalves = Q::kBlockBytes < kScaleBlock ? 2 : 1;  // nibbles of a byte
+  constexpr float kMagic = 1 << 23;  // whose last bit is worth 1: no conversion from integers
   const __mmask16 lanes = first_lanes(rows);
-  const __m512i low = _mm512_set1_epi32(kNibbles ? 15 : 255);
-  const __m512i offset = _mm512_set1_epi32(Q::kOffset);
+  const __m512i low = _mm512_set1_epi32(kHalves == 2 ? 15 : 255);
   const __m512 scale = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes, block.scales));
-  const auto rounded = [&](__m512i word, int shift) MEMBOUND_AVX512 {
-    const __m512i bits = _mm512_and_si512(_mm512_srli_epi32(word, shift), low);
-    return round_up_half(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(bits, offset)), scale));
-  };
-  // Pairs of elements, a vector of 16 rows each.
+  const __m512i in_pairs =
+      _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                       21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  // Pairs of neighbours, a vector of 16 rows each.
   __m512i pairs[16];
+#pragma GCC unroll 8
   for (int64_t i = 0; i < kWords; ++i) {
     const __m512i word = _mm512_maskz_loadu_epi32(lanes, block.words + i * rows * kWord);
-    for (int half = 0; half < (kNibbles ? 2 : 1); ++half) {
-      for (int pair = 0; pair < 2; ++pair) {
-        const int shift = pair * 16 + half * 4;
-        const __m512i even = _mm512_srli_epi32(rounded(word, shift), 16);
-        pairs[(half * kWords + i) * 2 + pair] = _mm512_or_si512(even, rounded(word, shift + 8));
+#pragma GCC unroll 4
+    for (int j = 0; j < 2 * kHalves; ++j) {
+      __m512 element[2];
+      for (int side = 0; side < 2; ++side) {
+        const int shift = (j % 2 * 2 + side) * 8 + j / 2 * 4;
+        const __m512i bits = _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(word, shift), low),
+                                             _mm512_castps_si512(_mm512_set1_ps(kMagic)));
+        element[side] = _mm512_mul_ps(
+            _mm512_sub_ps(_mm512_castsi512_ps(bits), _mm512_set1_ps(kMagic + Q::kOffset)), scale);
       }
+      const auto both = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(element[1], element[0]));
+      pairs[(j / 2 * kWords + i) * 2 + j % 2] = _mm512_permutexvar_epi16(in_pairs, both);
     }
   }
   transpose(pairs);
