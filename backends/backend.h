@@ -43,6 +43,9 @@ struct DeviceInfo {
   int64_t llc_bytes;       // last-level caches, all together; 0 where unknown
   int64_t memory_bytes;
   int64_t memory_free_bytes;
+  // Of quantised weights whose rows lie abreast in panels; 0: one row lies after the other. Both
+  // are described in benches/model/quantised.h.
+  int32_t panel_rows;
   double timer_tick_seconds;  // resolution of the clock behind Measurement::seconds
 };
 

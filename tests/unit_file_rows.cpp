@@ -66,5 +66,23 @@ TEST(FileRows, QuantisedRowsArePacked) {
             (std::vector<uint8_t>{0, 1, 34, 35}));
 }
 
+// Panels of two rows, the third alone: four bytes of each row, 128 added, and then their scales.
+TEST(FileRows, QuantisedRowsLieAbreast) {
+  std::vector<uint8_t> blocks(3 * 34);
+  for (size_t i = 0; i < blocks.size(); ++i) blocks[i] = static_cast<uint8_t>(i);
+  FileRows rows("q8_0", 32, 2);
+  rows.add({blocks.data(), 3});
+  std::vector<uint8_t> packed(blocks.size());
+  rows.copy(0, 3, packed.data());
+  const auto bytes = [&](size_t first, size_t count) {
+    return std::vector<int>(packed.begin() + static_cast<int64_t>(first),
+                            packed.begin() + static_cast<int64_t>(first + count));
+  };
+  EXPECT_EQ(bytes(0, 10), (std::vector{130, 131, 132, 133, 164, 165, 166, 167, 134, 135}));
+  EXPECT_EQ(bytes(64, 4), (std::vector{0, 1, 34, 35}));
+  EXPECT_EQ(bytes(68, 5), (std::vector{198, 199, 200, 201, 202}));
+  EXPECT_EQ(bytes(100, 2), (std::vector{68, 69}));
+}
+
 }  // namespace
 }  // namespace membound

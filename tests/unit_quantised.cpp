@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "backends/error.h"
+#include "benches/model/file_rows.h"
 #include "benches/model/quantised.h"
 #include "benches/model/reference.h"
 #include "benches/model/shape.h"
@@ -13,15 +14,15 @@ namespace {
 constexpr uint8_t kHalf[2] = {0x00, 0x38};  // 0.5 in f16
 constexpr uint8_t kMinusTwo[2] = {0x00, 0xc0};
 
-// GGUF's blocks of two rows, and their elements: all values that there are, scales of both signs.
+// GGUF's blocks of some rows, and their elements: all values that there are, scales of both signs.
 struct Blocks {
   std::vector<uint8_t> bytes;
   std::vector<double> values;
 };
 
-Blocks blocks_of(const std::string& dtype, int64_t columns) {
+Blocks blocks_of(const std::string& dtype, int64_t rows, int64_t columns) {
   Blocks all;
-  for (int64_t block = 0; block < 2 * columns / 32; ++block) {
+  for (int64_t block = 0; block < rows * columns / 32; ++block) {
     const auto& scale = block % 3 == 0 ? kMinusTwo : kHalf;
     const double factor = block % 3 == 0 ? -2 : 0.5;
     all.bytes.insert(all.bytes.end(), scale, scale + 2);
@@ -43,11 +44,29 @@ Blocks blocks_of(const std::string& dtype, int64_t columns) {
 TEST(Quantised, RowsOfTheDeviceHoldWhatTheFilesBlocksHold) {
   for (const std::string dtype : {"q8_0", "q4_0"}) {
     for (const int64_t columns : {32, 96, 128, 160, 416}) {
-      const Blocks blocks = blocks_of(dtype, columns);
+      const Blocks blocks = blocks_of(dtype, 2, columns);
       ASSERT_EQ(static_cast<int64_t>(blocks.bytes.size()), 2 * stored_bytes(dtype, columns));
       std::vector<uint8_t> rows(blocks.bytes.size());
       pack(dtype, blocks.bytes.data(), 2, columns, rows.data());
       EXPECT_EQ(reference::widen(rows, dtype, columns), blocks.values) << dtype << " " << columns;
+    }
+  }
+}
+
+TEST(Quantised, PanelsHoldWhatTheFilesBlocksHold) {
+  for (const std::string dtype : {"q8_0", "q4_0"}) {
+    for (const int64_t columns : {32, 64, 96, 416}) {
+      for (const int64_t rows : {3, 16, 37}) {
+        const Blocks blocks = blocks_of(dtype, rows, columns);
+        FileRows file(dtype, columns, 16);
+        file.add({blocks.bytes.data(), rows});
+        std::vector<uint8_t> panels(blocks.bytes.size());
+        const int64_t first = rows / 16 * 16;  // the last panel comes by itself
+        file.copy(0, first, panels.data());
+        file.copy(first, rows - first, panels.data() + first * file.row_bytes());
+        EXPECT_EQ(reference::widen(panels, dtype, columns, 16), blocks.values)
+            << dtype << " " << rows << " rows of " << columns;
+      }
     }
   }
 }

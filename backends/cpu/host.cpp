@@ -15,6 +15,7 @@
 
 #include "backends/cpu/cgroup.h"
 #include "backends/cpu/isa.h"
+#include "backends/cpu/kernel.h"
 #include "backends/cpu/memory.h"
 #include "backends/cpu/memory_modules.h"
 #include "backends/cpu/topology.h"
@@ -158,6 +159,7 @@ void describe(DeviceInfo* info) {
   info->llc_bytes = last_level_bytes();
   info->memory_bytes = memory_bytes();
   info->memory_free_bytes = memory_free_bytes();
+  info->panel_rows = kPanelRows;
   info->timer_tick_seconds = timer_tick_seconds();
 }
 

@@ -66,6 +66,9 @@ inline Range matmul_rows(const Args& args, int64_t block, Team team) {
   return {first + part.begin, first + part.end};
 }
 
+// Of quantised weights that lie abreast: DeviceInfo::panel_rows. Lanes of the widest vectors.
+inline constexpr int64_t kPanelRows = 16;
+
 template <typename T>
 T* pointer(const Args& args, int index) {
   return static_cast<T*>(args.buffer[index].data);

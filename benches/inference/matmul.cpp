@@ -5,6 +5,7 @@
 #include <set>
 
 #include "benches/inference/model_cases.h"
+#include "benches/model/device_weights.h"
 #include "benches/model/reference.h"
 
 namespace membound {
@@ -42,15 +43,12 @@ Check check_matmul(const Device& device, const Launch& launch, const std::string
   const auto y = device.to_host<float>(launch.args.buffer[2].data, m * n);
   const auto x_single = device.to_host<float>(launch.args.buffer[1].data, m * k);
   const reference::Vector x(x_single.begin(), x_single.end());
-  const int64_t row_bytes = stored_bytes(dtype, k);
-  const auto* weights = static_cast<const char*>(launch.args.buffer[0].data);
   const auto tried = arithmetics(dtype, x);
   std::vector<float> got;
   std::vector<double> size;
   std::vector<reference::Vector> expected(tried.size());
   for (const int64_t row : sampled_rows(n)) {
-    const auto w =
-        reference::widen(device.to_host<uint8_t>(weights + row * row_bytes, row_bytes), dtype, k);
+    const auto w = weights_row(device, launch.args.buffer[0].data, n, k, dtype, row);
     for (int64_t i = 0; i < m; ++i) {
       double sum = 0;
       for (int64_t j = 0; j < k; ++j) sum += std::abs(x[i * k + j] * w[j]);

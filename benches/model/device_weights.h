@@ -10,6 +10,10 @@
 
 namespace membound {
 
+// Row `row` of a matrix [rows][columns] of the device, in float64.
+reference::Vector weights_row(const Device& device, const void* matrix, int64_t rows,
+                              int64_t columns, const std::string& dtype, int64_t row);
+
 // One matrix a role: q, k and v rows together, gate and up together, as engines that fuse those
 // matmuls store them; the matrices of experts one after the other.
 class DeviceWeights {

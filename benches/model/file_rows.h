@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of a file's matrices as the device wants them: several matrices one below the other, halves
-// of heads apart, quantised rows packed.
+// of heads apart, quantised rows packed as the device has them.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,15 @@ struct RowsPart {
 
 class FileRows {
  public:
-  FileRows(std::string dtype, int64_t columns);
+  // `panel_rows`: of the device (DeviceInfo).
+  FileRows(std::string dtype, int64_t columns, int64_t panel_rows = 0);
 
   void add(const RowsPart& part);
   int64_t rows() const { return rows_; }
   int64_t row_bytes() const { return row_bytes_; }
   int64_t bytes() const { return rows_ * row_bytes_; }
 
-  // Rows [first, first + count) to `out`.
+  // Rows [first, first + count) to `out`; of panels whole ones.
   void copy(int64_t first, int64_t count, uint8_t* out) const;
 
  private:
@@ -35,10 +36,10 @@ class FileRows {
     RowsPart part;
     int64_t first;  // row of all
   };
-  void copy_row(const uint8_t* from, uint8_t* out) const;
+  std::vector<const uint8_t*> find(int64_t first, int64_t count) const;
 
-  const std::string dtype_;
-  const int64_t columns_, row_bytes_;
+  std::string dtype_;
+  int64_t columns_, row_bytes_, panel_rows_;
   int64_t rows_ = 0;
   std::vector<Placed> parts_;
 };

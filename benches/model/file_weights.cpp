@@ -35,28 +35,29 @@ class Loader {
     layer.attn_norm = floats(prefix_ + "attn_norm.weight");
     layer.mlp_norm = floats(prefix_ + "ffn_norm.weight");
     const int64_t head_dim = file_.interleaved_rope() ? s_.head_dim : 0;
-    FileRows qkv(types_.weights, s_.hidden);
+    FileRows qkv = rows_of(types_.weights, s_.hidden);
     qkv.add(part("attn_q", s_.heads * s_.head_dim, head_dim));
     qkv.add(part("attn_k", s_.kv_heads * s_.head_dim, head_dim));
     qkv.add(part("attn_v", s_.kv_heads * s_.head_dim));
-    layer.qkv = matrix(qkv);
-    FileRows o(types_.weights, s_.heads * s_.head_dim);
+    layer.qkv = load({qkv});
+    FileRows o = rows_of(types_.weights, s_.heads * s_.head_dim);
     o.add(part("attn_output", s_.hidden));
-    layer.o = matrix(o);
+    layer.o = load({o});
     if (s_.qk_norm) {
       layer.q_norm = floats(prefix_ + "attn_q_norm.weight");
       layer.k_norm = floats(prefix_ + "attn_k_norm.weight");
     }
     if (s_.experts > 0) layer.router = floats(prefix_ + "ffn_gate_inp.weight");
-    FileRows gate_up(types_.weights, s_.hidden);
-    FileRows down(types_.weights, s_.inner());
+    std::vector<FileRows> gate_up, down;
     for (int64_t e = 0; e < s_.mlps(); ++e) {
-      gate_up.add(mlp_part("ffn_gate", s_.inner(), gate_up.row_bytes(), e));
-      gate_up.add(mlp_part("ffn_up", s_.inner(), gate_up.row_bytes(), e));
-      down.add(mlp_part("ffn_down", s_.hidden, down.row_bytes(), e));
+      FileRows& both = gate_up.emplace_back(rows_of(types_.weights, s_.hidden));
+      both.add(mlp_part("ffn_gate", s_.inner(), both.row_bytes(), e));
+      both.add(mlp_part("ffn_up", s_.inner(), both.row_bytes(), e));
+      FileRows& one = down.emplace_back(rows_of(types_.weights, s_.inner()));
+      one.add(mlp_part("ffn_down", s_.hidden, one.row_bytes(), e));
     }
-    layer.gate_up = matrix(gate_up);
-    layer.down = matrix(down);
+    layer.gate_up = load(gate_up);
+    layer.down = load(down);
     return layer;
   }
 
@@ -80,24 +81,42 @@ class Loader {
     return part(role + "." + std::to_string(expert), rows);
   }
 
-  Buffer table(const std::string& name, const std::string& dtype) const {
-    FileRows rows(dtype, s_.hidden);
-    rows.add({tensor(name).data, s_.vocab});
-    return matrix(rows);
+  FileRows rows_of(const std::string& dtype, int64_t columns) const {
+    return {dtype, columns, device_.info().panel_rows};
   }
 
-  // Read and packed by all cores. A device takes calls from one thread at a time.
-  Buffer matrix(const FileRows& rows) const {
-    Buffer buffer = device_.alloc(rows.bytes());
-    const int64_t chunk = std::max<int64_t>(1, kChunkBytes / rows.row_bytes());
+  Buffer table(const std::string& name, const std::string& dtype) const {
+    FileRows rows = rows_of(dtype, s_.hidden);
+    rows.add({tensor(name).data, s_.vocab});
+    return load({rows});
+  }
+
+  // Matrices one after the other, read and packed by all cores. A device takes calls from one
+  // thread at a time.
+  Buffer load(const std::vector<FileRows>& matrices) const {
+    struct Chunk {
+      const FileRows* rows;
+      int64_t first, count, offset;
+    };
+    std::vector<Chunk> chunks;
+    int64_t bytes = 0;
+    const int64_t panel = std::max(1, device_.info().panel_rows);
+    for (const FileRows& rows : matrices) {
+      const int64_t most = std::max<int64_t>(1, kChunkBytes / (panel * rows.row_bytes())) * panel;
+      for (int64_t first = 0; first < rows.rows(); first += most) {
+        const int64_t count = std::min(most, rows.rows() - first);
+        chunks.push_back({&rows, first, count, bytes});
+        bytes += count * rows.row_bytes();
+      }
+    }
+    Buffer buffer = device_.alloc(bytes);
     std::mutex one_at_a_time;
-    parallel_for((rows.rows() + chunk - 1) / chunk, [&](int64_t i) {
-      const int64_t count = std::min(chunk, rows.rows() - i * chunk);
-      std::vector<uint8_t> packed(static_cast<size_t>(count * rows.row_bytes()));
-      rows.copy(i * chunk, count, packed.data());
+    parallel_for(static_cast<int64_t>(chunks.size()), [&](int64_t i) {
+      const Chunk& chunk = chunks[static_cast<size_t>(i)];
+      std::vector<uint8_t> packed(static_cast<size_t>(chunk.count * chunk.rows->row_bytes()));
+      chunk.rows->copy(chunk.first, chunk.count, packed.data());
       const std::lock_guard lock(one_at_a_time);
-      device_.copy(buffer.at(i * chunk * rows.row_bytes()), packed.data(),
-                   static_cast<int64_t>(packed.size()));
+      device_.copy(buffer.at(chunk.offset), packed.data(), static_cast<int64_t>(packed.size()));
     });
     return buffer;
   }

@@ -46,10 +46,39 @@ Vector widen_quantised(const std::vector<uint8_t>& bytes, const std::string& dty
   return values;
 }
 
+// Element by element from where quantised.h says that a panel has it.
+Vector widen_panels(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns,
+                    int64_t panel_rows) {
+  const int64_t block_bytes = stored_bytes(dtype, 32) - 2;  // of elements
+  const int64_t row_bytes = stored_bytes(dtype, columns);
+  const int64_t rows = static_cast<int64_t>(bytes.size()) / row_bytes;
+  Vector values;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t first = row / panel_rows * panel_rows, lane = row - first;
+    const int64_t abreast = std::min(panel_rows, rows - first);
+    for (int64_t i = 0; i < columns; ++i) {
+      const int64_t block = i / 32, in_pair = block % 2;
+      const int64_t in_this_pair = std::min<int64_t>(2, columns / 32 - (block - in_pair));
+      const uint8_t* pair =
+          bytes.data() + first * row_bytes + (block - in_pair) * abreast * (block_bytes + 2);
+      const int64_t byte = i % block_bytes;  // of GGUF's block
+      const uint8_t raw = pair[(in_pair * block_bytes + byte / 4 * 4) * abreast + lane * 4 + i % 4];
+      const uint8_t* scale = pair + (in_this_pair * block_bytes + in_pair * 2) * abreast + lane * 2;
+      const double element = dtype == "q8_0" ? raw - 128 : (i % 32 < 16 ? raw & 15 : raw >> 4) - 8;
+      values.push_back(half_value(scale[0] | static_cast<uint32_t>(scale[1]) << 8) * element);
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
-Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns) {
-  if (is_quantised(dtype)) return widen_quantised(bytes, dtype, columns);
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns,
+             int64_t panel_rows) {
+  if (is_quantised(dtype)) {
+    return panel_rows > 0 ? widen_panels(bytes, dtype, columns, panel_rows)
+                          : widen_quantised(bytes, dtype, columns);
+  }
   const size_t size = dtype == "f32" ? 4 : 2;
   Vector values(bytes.size() / size);
   for (size_t i = 0; i < values.size(); ++i) {

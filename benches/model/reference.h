@@ -14,8 +14,10 @@ namespace membound::reference {
 
 using Vector = std::vector<double>;
 
-// Elements of host memory that holds rows of `columns` elements of `dtype`.
-Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns);
+// Elements of host memory that holds rows of `columns` elements of `dtype`; quantised ones of a
+// whole matrix, or of whole panels, where a device has them in panels (DeviceInfo::panel_rows).
+Vector widen(const std::vector<uint8_t>& bytes, const std::string& dtype, int64_t columns,
+             int64_t panel_rows = 0);
 // The nearest value that `dtype` ("f32", "f16", "bf16") can hold (ties to even).
 double round_to(double value, const std::string& dtype);
 Vector round_all(Vector values, const std::string& dtype);

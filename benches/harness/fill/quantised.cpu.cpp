@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random quantised weights in the device's layout (benches/model/quantised.h): all elements that
+// Random quantised weights in panels (benches/inference/kernels/quantised.h): all elements that
 // there are, and scales that make their root mean square about that of random floats.
-// Buffers: 0 rows. Sizes: rows, columns, seed. Scalar: 0 a power of two.
+// Buffers: 0 W. Sizes: rows, columns, seed. Scalar: 0 a power of two.
 #include <cmath>
 #include <cstring>
 
@@ -20,23 +20,25 @@ Half random_scale(uint32_t random, int exponent) {
 
 template <typename Q>
 void fill(const Args& args, Team team) {
-  const Rows<Q> rows = {pointer<uint8_t>(args, 0), args.n[1] / kScaleBlock};
+  const Panels<Q> panels = {pointer<uint8_t>(args, 0), args.n[0], args.n[1] / kScaleBlock};
   // Elements are 74 (q8_0) and 4.6 (q4_0) in root mean square.
   const int exponent = std::ilogb(args.scalar[0]) - (Q::kOffset == 128 ? 7 : 3);
   const uint32_t seed = mix(static_cast<uint32_t>(args.n[2]));
-  const Range range = share(args.n[0], 1, team);
-  for (int64_t i = range.begin; i < range.end; ++i) {
-    auto* row = const_cast<uint8_t*>(rows.row(i));
-    const auto start = static_cast<uint32_t>(i * rows.row_bytes());
-    const int64_t bytes = rows.blocks * Q::kBlockBytes;  // a multiple of 4
-    for (int64_t at = 0; at < bytes; at += 4) {
-      const uint32_t random = mix((start + static_cast<uint32_t>(at)) ^ seed);
-      std::memcpy(row + at, &random, sizeof random);
-    }
-    auto* scales = const_cast<Half*>(rows.scales(row));
-    for (int64_t b = 0; b < rows.blocks; ++b) {
-      const auto at = start + static_cast<uint32_t>(bytes + 2 * b);
-      scales[b] = random_scale(mix(at ^ seed ^ 0x5bd1e995u), exponent);
+  const Range range = share(args.n[0], kPanelRows, team);
+  for (int64_t row = range.begin; row < range.end; row += kPanelRows) {
+    const Panel<Q> panel = panels.panel(row);
+    for (int64_t b = 0; b < panels.blocks; ++b) {
+      const PanelBlock block = panel.block(b);
+      const auto start =
+          static_cast<uint32_t>((row * panels.blocks + b * panel.rows) * kScaleBlock);
+      for (int64_t at = 0; at < panel.rows * Q::kBlockBytes; at += kWord) {
+        const uint32_t random = mix((start + static_cast<uint32_t>(at)) ^ seed);
+        std::memcpy(const_cast<uint8_t*>(block.words) + at, &random, sizeof random);
+      }
+      for (int64_t i = 0; i < panel.rows; ++i) {
+        const uint32_t random = mix((start + static_cast<uint32_t>(i)) ^ seed ^ 0x5bd1e995u);
+        const_cast<Half*>(block.scales)[i] = random_scale(random, exponent);
+      }
     }
   }
 }

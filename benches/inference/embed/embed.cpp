@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benches/inference/model_cases.h"
-#include "benches/model/reference.h"
+#include "benches/model/device_weights.h"
 
 namespace membound {
 namespace {
@@ -38,16 +38,13 @@ Prepared prepare(Workspace& workspace, const Case& c) {
   prepared.launches = {launch};
   prepared.rotation = kTokenSets;
   prepared.footprint_bytes = rows * 4 * kTokenSets;
-  prepared.check = [&device, launch, rows, width, tokens, dtype = c.dtype] {
+  prepared.check = [&device, launch, rows, width, vocab, tokens, dtype = c.dtype] {
     device.run({.launches = &launch, .count = 1, .ordered = 1});
     const auto x = device.to_host<float>(launch.args.buffer[2].data, rows * width);
     std::vector<double> expected;
     for (int64_t r = 0; r < rows; ++r) {
-      const int64_t bytes = stored_bytes(dtype, width);
-      const auto row = reference::widen(
-          device.to_host<uint8_t>(
-              static_cast<const char*>(launch.args.buffer[0].data) + tokens[r] * bytes, bytes),
-          dtype, width);
+      const auto row =
+          weights_row(device, launch.args.buffer[0].data, vocab, width, dtype, tokens[r]);
       expected.insert(expected.end(), row.begin(), row.end());
     }
     return compare("every element, exactly", 0, x, expected);

@@ -41,14 +41,16 @@ void embed(const Args& args, Team team) {
   }
 }
 
+// Of a row in a panel each word shares its line with those of other rows: up to 16 times the row's
+// bytes come from memory. One token of a step is a thousandth of what the step reads.
 template <typename Q>
 void embed_quantised(const Args& args, Team team) {
   const int32_t* tokens = pointer<int32_t>(args, 1);
-  const Rows<Q> table = {pointer<uint8_t>(args, 0), args.n[1] / kScaleBlock};
+  const Panels<Q> table = {pointer<uint8_t>(args, 0), args.n[2], args.n[1] / kScaleBlock};
   const Range mine = share(args.n[0] * table.blocks, 1, team);
   for (int64_t at = mine.begin; at < mine.end; ++at) {
     const int64_t token = std::clamp<int64_t>(tokens[at / table.blocks], 0, args.n[2] - 1);
-    widen_block(table, table.row(token), at % table.blocks,
+    widen_block(table.panel(token), token % kPanelRows, at % table.blocks,
                 pointer<float>(args, 2) + at * kScaleBlock);
   }
 }

@@ -4,6 +4,7 @@
 #include "benches/inference/experts/host_plan.h"
 #include "benches/inference/matmul.h"
 #include "benches/inference/model_cases.h"
+#include "benches/model/device_weights.h"
 #include "benches/model/reference.h"
 
 namespace membound {
@@ -67,9 +68,9 @@ Check check_experts(const Device& device, const Launch& launch, const Experts& e
   Check worst;
   for (int64_t index = 0; index < e.touched; index += std::max<int64_t>(1, e.touched / 7)) {
     Sums sums;
+    const char* matrix = weights + plan.expert[index] * e.n * e.row_bytes();
     for (const int64_t row : {int64_t{0}, e.n / 3, e.n / 2, e.n - 1}) {
-      const char* at = weights + (plan.expert[index] * e.n + row) * e.row_bytes();
-      const auto w = reference::widen(device.to_host<uint8_t>(at, e.row_bytes()), e.dtype, e.k);
+      const auto w = weights_row(device, matrix, e.n, e.k, e.dtype, row);
       for (int64_t slot = plan.first_slot[index]; slot < plan.first_slot[index + 1]; ++slot) {
         const auto from = x.begin() + (e.gather ? plan.token_of_slot[slot] : slot) * e.k;
         sums.add(y[slot * e.n + row], e.dtype, {from, from + e.k}, w);

@@ -103,7 +103,7 @@ const Registrar f32("experts/f32", [](const Args& args, Team team) {
 
 template <typename Q>
 int64_t row_bytes(const Args& args) {
-  return Rows<Q>{nullptr, args.n[2] / kScaleBlock}.row_bytes();
+  return args.n[2] / kScaleBlock * kStoredBytes<Q>;
 }
 const Registrar q8_0("experts/q8_0", [](const Args& args, Team team) {
   static const Kernels kernels = kernels_for("q8_0");

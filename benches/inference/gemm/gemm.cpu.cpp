@@ -44,7 +44,8 @@ struct Source {
   const T* w;
   int64_t width;
 
-  Source(const void* data, int64_t columns) : w(static_cast<const T*>(data)), width(columns) {}
+  Source(const void* data, int64_t, int64_t columns)
+      : w(static_cast<const T*>(data)), width(columns) {}
   void pack(int64_t n, int64_t k, int64_t rows, int64_t count, float* panel) const {
     pack_panel(w + n * width + k, width, rows, count, panel);
   }
@@ -53,25 +54,52 @@ struct Source {
   }
 };
 
+// Lanes of a vector are rows already: out[k][kPanel], k from 0, of one block of kLanes rows.
+template <typename Q, int... kElements>
+HWY_INLINE void widen_words(const PanelBlock& block, int64_t lane, float* out,
+                            std::integer_sequence<int, kElements...>) {
+  const Vector scale = load(block.scales + lane);
+  for (int64_t i = 0; i < Q::kBlockBytes / kWord; ++i) {
+    const WordVector words = load_words(block.words + (i * kPanelRows + lane) * kWord);
+    (hn::StoreU(hn::Mul(widen_element<Q, kElements>(words), scale), Floats(),
+                out + element_of<Q>(i, kElements) * kPanel),
+     ...);
+  }
+}
+
 template <typename Q>
 struct QuantisedSource {
-  static constexpr int64_t kRowLines = kBlock / kScaleBlock * Q::kBlockBytes / kLine;
-  Rows<Q> rows;
+  static constexpr int64_t kRowLines = kBlock / kScaleBlock * kStoredBytes<Q> / kLine;
+  Panels<Q> panels;
 
-  QuantisedSource(const void* data, int64_t columns)
-      : rows{static_cast<const uint8_t*>(data), columns / kScaleBlock} {}
-  void pack(int64_t n, int64_t k, int64_t count_of_rows, int64_t count, float* panel) const {
-    static thread_local Scratch scratch;
-    float* wide = scratch.reserve(kPanel * kBlock);
-    for (int64_t i = 0; i < count_of_rows; ++i) {
+  QuantisedSource(const void* data, int64_t rows, int64_t columns)
+      : panels{static_cast<const uint8_t*>(data), rows, columns / kScaleBlock} {}
+  void pack(int64_t n, int64_t k, int64_t rows, int64_t count, float* panel) const {
+    for (int64_t i = 0; i < kPanel; i += kLanes) {
       for (int64_t at = 0; at < count; at += kScaleBlock) {
-        widen_block(rows, rows.row(n + i), (k + at) / kScaleBlock, wide + i * kBlock + at);
+        pack_block(n + i, (k + at) / kScaleBlock, rows - i, panel + at * kPanel + i);
       }
     }
-    pack_panel(static_cast<const float*>(wide), kBlock, count_of_rows, count, panel);
   }
   const void* line(int64_t n, int64_t k, int64_t i) const {
-    return rows.row(n + i / kRowLines) + k / kScaleBlock * Q::kBlockBytes + i % kRowLines * kLine;
+    const Panel<Q> panel = panels.panel(n + i / (kRowLines * kPanelRows) * kPanelRows);
+    return panel.pair(k / kScaleBlock) + i % (kRowLines * kPanelRows) * kLine;
+  }
+
+ private:
+  // One block of rows [n, n + kLanes), of which there are `rows`.
+  void pack_block(int64_t n, int64_t block, int64_t rows, float* out) const {
+    const Panel<Q> from = panels.panel(n);
+    if (rows >= kLanes && from.rows == kPanelRows) {
+      widen_words<Q>(from.block(block), n % kPanelRows, out,
+                     std::make_integer_sequence<int, kWordElements<Q>>());
+      return;
+    }
+    float wide[kScaleBlock] = {};
+    for (int64_t i = 0; i < kLanes; ++i) {
+      if (i < rows) widen_block(from, n % kPanelRows + i, block, wide);
+      for (int64_t j = 0; j < kScaleBlock; ++j) out[j * kPanel + i] = wide[j];
+    }
   }
 };
 template <>
@@ -104,7 +132,7 @@ void panel_by_tokens(const Args& args, const float* x, float* panel, int64_t n, 
   static constexpr auto multiply_for = multiplies(std::make_integer_sequence<int, kTileTokens>());
   const int64_t m = args.n[0], height = args.n[1], width = args.n[2];
   const int64_t columns = std::min(kPanel, rows.end - n), count = std::min(kBlock, width - k);
-  const Source<T> source(args.buffer[0].data, width);
+  const Source<T> source(args.buffer[0].data, height, width);
   source.pack(n, k, columns, count, panel);
   const int64_t lines = n + 2 * kPanel <= rows.end ? kPanel * Source<T>::kRowLines : 0;
   for (int64_t first = 0; first < m; first += kTileTokens) {
@@ -182,7 +210,7 @@ template <typename Q>
 void matmul_quantised(const Args& args, Team team) {
 #if defined(__x86_64__)
   if (extensions().amx_bf16) return amx_matmul_quantised<Q>(args, team);
-  if (extensions().avx512_vnni) return vnni_panels<Q>(args, team);
+  if (extensions().avx512_vnni) return vnni_matmul<Q>(args, team);
   if (extensions().avx512_bf16) return dot_matmul_quantised<Q>(args, team);
 #endif
   if (Q::kOffset == Q8::kOffset) return HWY_DYNAMIC_DISPATCH(gemm_q8_0)(args, team);

@@ -104,7 +104,7 @@ class Matmul {
     const int64_t stride = b.padded() + kTileDepth;
     uint16_t* second = panel_ + panel_rows_ * stride;
     if constexpr (kQuantised<T>) {
-      const Rows<T> all = {reinterpret_cast<const uint8_t*>(w_), width_ / kScaleBlock};
+      const Panels<T> all = {reinterpret_cast<const uint8_t*>(w_), height_, width_ / kScaleBlock};
       widen_panel(all, n, rows, b.k / kScaleBlock, b.depth / kScaleBlock, panel_rows_, stride,
                   panel_);
     } else if constexpr (std::is_same_v<T, Half>) {

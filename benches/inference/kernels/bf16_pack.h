@@ -148,36 +148,60 @@ MEMBOUND_AVX512 inline void split_panel(const uint16_t* w, int64_t stride, int64
   }
 }
 
-// 16 elements of a block, without their offset, times its scale.
-MEMBOUND_AVX512 inline __m512i widen_bytes(__m128i bytes, int32_t offset, __m512 scale) {
-  const __m512i v = _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), _mm512_set1_epi32(offset));
-  return round_up_half(_mm512_mul_ps(_mm512_cvtepi32_ps(v), scale));
+// One block of up to 16 rows of a panel: row i's elements times its scale, rounded to bf16, to
+// out[i][0, 32), rows `stride` apart; zeros for rows that the panel lacks. Machines with AMX have
+// the conversions of AVX512_BF16 too.
+template <typename Q>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))) inline void widen_rows(
+    const PanelBlock& block, int64_t rows, int64_t stride, uint16_t* out) {
+  constexpr int64_t kWords = Q::kBlockBytes / kWord;
+  constexpr int kHalves = Q::kBlockBytes < kScaleBlock ? 2 : 1;  // nibbles of a byte
+  constexpr float kMagic = 1 << 23;  // whose last bit is worth 1: no conversion from integers
+  const __mmask16 lanes = first_lanes(rows);
+  const __m512i low = _mm512_set1_epi32(kHalves == 2 ? 15 : 255);
+  const __m512 scale = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes, block.scales));
+  const __m512i in_pairs =
+      _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                       21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  // Pairs of neighbours, a vector of 16 rows each.
+  __m512i pairs[16];
+#pragma GCC unroll 8
+  for (int64_t i = 0; i < kWords; ++i) {
+    const __m512i word = _mm512_maskz_loadu_epi32(lanes, block.words + i * rows * kWord);
+#pragma GCC unroll 4
+    for (int j = 0; j < 2 * kHalves; ++j) {
+      __m512 element[2];
+      for (int side = 0; side < 2; ++side) {
+        const int shift = (j % 2 * 2 + side) * 8 + j / 2 * 4;
+        const __m512i bits = _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(word, shift), low),
+                                             _mm512_castps_si512(_mm512_set1_ps(kMagic)));
+        element[side] = _mm512_mul_ps(
+            _mm512_sub_ps(_mm512_castsi512_ps(bits), _mm512_set1_ps(kMagic + Q::kOffset)), scale);
+      }
+      const auto both = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(element[1], element[0]));
+      pairs[(j / 2 * kWords + i) * 2 + j % 2] = _mm512_permutexvar_epi16(in_pairs, both);
+    }
+  }
+  transpose(pairs);
+  for (int64_t i = 0; i < kPanelRows; ++i) _mm512_storeu_si512(out + i * stride, pairs[i]);
 }
 
 // As copy_panel() from rows [n, n + rows) of quantised weights, blocks [first, first + count) of
 // each, rounded to bf16.
 template <typename Q>
-MEMBOUND_AVX512 inline void widen_panel(const Rows<Q>& w, int64_t n, int64_t rows, int64_t first,
+MEMBOUND_AVX512 inline void widen_panel(const Panels<Q>& w, int64_t n, int64_t rows, int64_t first,
                                         int64_t count, int64_t kept, int64_t padded,
                                         uint16_t* out) {
-  const __m128i low = _mm_set1_epi8(15);
-  for (int64_t i = 0; i < kept; ++i) {
+  for (int64_t i = 0; i < kept; i += kPanelRows) {
     uint16_t* to = out + i * padded;
     const int64_t valid = i < rows ? count : 0;
-    const uint8_t* row = w.row(n + std::min(i, rows - 1));
-    for (int64_t b = 0; b < valid; ++b, to += kScaleBlock) {
-      const Halves halves = halves_of(Q{}, row, w.blocks, first + b);
-      const __m512 scale = _mm512_set1_ps(widen(w.scales(row)[first + b]));
-      __m512i wide[2];
-      for (int half = 0; half < 2; ++half) {
-        __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves.bytes[half]));
-        if (halves.shift[half] != 0) bytes = _mm_srli_epi16(bytes, 4);
-        if (Q::kBlockBytes < kScaleBlock) bytes = _mm_and_si128(bytes, low);
-        wide[half] = widen_bytes(bytes, Q::kOffset, scale);
-      }
-      _mm512_storeu_si512(to, join(wide[0], wide[1]));
+    for (int64_t b = 0; b < valid; ++b) {
+      const Panel<Q> panel = w.panel(n + i);
+      widen_rows<Q>(panel.block(first + b), panel.rows, padded, to + b * kScaleBlock);
     }
-    std::fill(to, out + (i + 1) * padded, uint16_t{0});
+    for (int64_t row = 0; row < kPanelRows; ++row) {
+      std::fill(to + row * padded + valid * kScaleBlock, to + (row + 1) * padded, uint16_t{0});
+    }
   }
 }
 
