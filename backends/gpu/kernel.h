@@ -109,7 +109,7 @@ __device__ void store(T* target, Vector<T, kWidth> value) {
   *reinterpret_cast<Vector<T, kWidth>*>(target) = value;
 }
 
-// 16 bytes that are used once, or 8 or 4: they leave the caches to others. Nobody writes them meanwhile.
+// 16, 8 or 4 bytes that are used once: they leave the caches to others. Nobody writes meanwhile.
 template <int kWords = 4>
 __device__ Vector<uint32_t, kWords> load_once(const void* source) {
   Vector<uint32_t, kWords> v;

@@ -28,8 +28,8 @@ class Workspace {
   // more, at least 64 MiB. Smaller where memory is short; a bench that then claims cold data is
   // marked.
   int64_t pool_bytes() const { return pool_bytes_; }
-  // The most that one cold launch of a stream takes of a pool: so much that its ramp is a small part
-  // of it, a power of two that depends on the device alone.
+  // The most that one cold launch of a stream takes of a pool: so much that its ramp is a small
+  // part of it, a power of two that depends on the device alone.
   int64_t largest_cold_bytes() const;
   // Whether `bytes` of rotation are enough to call data cold.
   bool is_cold(int64_t bytes) const { return bytes >= 4 * device_.info().llc_bytes; }
