@@ -114,6 +114,35 @@ void map(const Args& args, Team team, Op op) {
   if constexpr (kNt) hwy::FlushStream();
 }
 
+// sum += f(b[i], c[i]) by join(b, c, sum); four partial sums a vector lane.
+template <typename T, class Join>
+HWY_INLINE void sum_stream(const Args& args, Team team, Join join) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  const hn::CappedTag<T, kLine> d;
+  const int64_t lanes = hn::Lanes(d);
+  const T *b = pointer<const T>(args, 1), *c = pointer<const T>(args, 2);
+  const Range range = share(args.n[0], kLine, team);
+  auto v0 = hn::Zero(d), v1 = v0, v2 = v0, v3 = v0;
+  int64_t i = range.begin;
+  for (; i + 4 * kLine <= range.end; i += 4 * kLine) {
+    for (int64_t j = i; j < i + 4 * kLine; j += kLine) {
+      prefetch(b + j, 512), prefetch(c + j, 512);
+    }
+    for (int64_t j = i; j < i + 4 * kLine; j += 4 * lanes) {
+      v0 = join(hn::LoadU(d, b + j), hn::LoadU(d, c + j), v0);
+      v1 = join(hn::LoadU(d, b + j + lanes), hn::LoadU(d, c + j + lanes), v1);
+      v2 = join(hn::LoadU(d, b + j + 2 * lanes), hn::LoadU(d, c + j + 2 * lanes), v2);
+      v3 = join(hn::LoadU(d, b + j + 3 * lanes), hn::LoadU(d, c + j + 3 * lanes), v3);
+    }
+  }
+  T sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(v0, v1), hn::Add(v2, v3))));
+  const hn::CappedTag<T, 1> one;
+  auto rest = hn::Set(one, sum);
+  for (; i < range.end; ++i) rest = join(hn::LoadU(one, b + i), hn::LoadU(one, c + i), rest);
+  sum = hn::GetLane(rest);
+  pointer<T>(args, 0)[team.thread * kLine % args.n[1]] += sum;
+}
+
 }  // namespace
 }  // namespace membound::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

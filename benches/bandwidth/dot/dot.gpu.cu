@@ -1,60 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// sum += b[i] * c[i]; two elements and 2 flops; a partial sum for each lane of each thread.
-#include "benches/bandwidth/shape.gpu.h"
-#include "benches/bandwidth/slots.gpu.h"
+// sum += b[i] * c[i]; two elements and 2 flops.
+#include "benches/bandwidth/sum.gpu.h"
 
 namespace membound::gpu {
-namespace {
 
-template <typename T, int kThreads, int kUnroll, bool kNt>
-__global__ void __launch_bounds__(kThreads)
-    dot(T* slots, const T* b, const T* c, int64_t n, int64_t whole, int64_t slot_count) {
-  constexpr int kLanes = 16 / sizeof(T);
-  constexpr int64_t kTile = int64_t{kThreads} * kUnroll * kLanes;
-  T sum[kLanes] = {};
-  for (int64_t tile = blockIdx.x * kTile; tile < whole; tile += gridDim.x * kTile) {
-    Vector<T, kLanes> x[kUnroll], y[kUnroll];
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = tile + (u * kThreads + threadIdx.x) * kLanes;
-      x[u] = load_part<kLanes, kNt>(b + i);
-      y[u] = load_part<kLanes, kNt>(c + i);
-    }
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      for (int j = 0; j < kLanes; ++j) sum[j] += x[u][j] * y[u][j];
-    }
+struct Dot {
+  template <typename T>
+  static __device__ T element(T b, T c) {
+    return b * c;
   }
-  const int64_t threads = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = whole + int64_t{blockIdx.x} * kThreads + threadIdx.x; i < n; i += threads) {
-    sum[0] += b[i] * c[i];
-  }
-  for (int j = 1; j < kLanes; ++j) sum[0] += sum[j];
-  add_to_slots<Sum>(sum[0], slots, slot_count);
-}
+};
+[[maybe_unused]] static const bool f32 = register_sum<Dot, float>("dot/f32");
+[[maybe_unused]] static const bool f64 = register_sum<Dot, double>("dot/f64");
 
-template <typename T, Shape kShape>
-void launch_dot(const Args& args, const Site& site) {
-  const Tiling tiling(kShape, args.n[0], sizeof(T), site);
-  launch(dot<T, kShape.block, kShape.unroll, kShape.nt>, tiling.grid, site, pointer<T>(args, 0),
-         pointer<const T>(args, 1), pointer<const T>(args, 2), args.n[0], tiling.whole, args.n[1]);
-}
-
-template <typename T, Shape... kShapes>
-bool register_shapes(const std::string& name) {
-  (register_kernel(name + kShapes.name(), launch_dot<T, kShapes>), ...);
-  return true;
-}
-
-constexpr Shape kPlain = {512, 4, 16, true, true};
-template <typename T>
-bool register_dot(const std::string& name) {
-  register_kernel(name, launch_dot<T, kPlain>);
-  return register_shapes<T, kPlain, Shape{256, 4, 16, false, true}, Shape{256, 8, 16, true, true},
-                         Shape{256, 8, 16, false, true}, Shape{1024, 2, 16, true, false}>(name);
-}
-[[maybe_unused]] const bool f32 = register_dot<float>("dot/f32");
-[[maybe_unused]] const bool f64 = register_dot<double>("dot/f64");
-
-}  // namespace
 }  // namespace membound::gpu
